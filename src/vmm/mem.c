@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Guest memory: one memfd, mapped into a guarded reservation. See mem.h for the contract.
+ *
+ * The table of regions is filled by mem_create() and never changes afterwards, so every lookup runs
+ * without a lock on any thread.
+ */
+#include "vmm/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "vmm/layout.h"
+
+/* RAM below and above the MMIO hole. */
+#define REGIONS_MAX 2
+
+/* Inaccessible space before, between and behind the regions: an overrun faults, whatever it hits. */
+#define GUARD_LEN MiB(2)
+
+struct mem {
+	int fd;
+	uint64_t size;
+	uint64_t page; /* the backing page size */
+	void *reservation;
+	uint64_t reservation_len;
+	struct mem_region regions[REGIONS_MAX];
+	size_t count;
+};
+
+static uint64_t backing_page(enum mem_huge huge)
+{
+	switch (huge) {
+	case MEM_HUGE_2M:
+		return MiB(2);
+	case MEM_HUGE_1G:
+		return GiB(1);
+	case MEM_HUGE_NONE:
+	case MEM_HUGE_TRANSPARENT:
+		break;
+	}
+	return PAGE_SIZE;
+}
+
+static int check_size(const struct mem_config *config, struct error *err)
+{
+	uint64_t page = backing_page(config->huge);
+
+	if (config->size < MiB(1) || config->size > (1ull << 46))
+		return error_set(err, -EINVAL, "memory of %llu bytes: expected 1 MiB to 64 TiB",
+				 (unsigned long long)config->size);
+	if (!is_aligned(config->size, page))
+		return error_set(err, -EINVAL,
+				 "memory of %llu bytes is not a multiple of the %llu KiB page",
+				 (unsigned long long)config->size, (unsigned long long)page >> 10);
+	return 0;
+}
+
+static int open_backing(struct mem *mem, enum mem_huge huge, struct error *err)
+{
+	unsigned int flags = MFD_CLOEXEC;
+
+	if (huge == MEM_HUGE_2M)
+		flags |= MFD_HUGETLB | MFD_HUGE_2MB;
+	else if (huge == MEM_HUGE_1G)
+		flags |= MFD_HUGETLB | MFD_HUGE_1GB;
+	mem->fd = memfd_create("guest-ram", flags);
+	if (mem->fd < 0)
+		return error_errno(err, -errno, "cannot create guest memory with %llu KiB pages",
+				   (unsigned long long)mem->page >> 10);
+	if (ftruncate(mem->fd, (off_t)mem->size) < 0)
+		return error_errno(err, -errno, "cannot size guest memory to %llu MiB",
+				   (unsigned long long)mem->size >> 20);
+	return 0;
+}
+
+static void plan_regions(struct mem *mem)
+{
+	uint64_t low = min_of(mem->size, (uint64_t)LAYOUT_MMIO_HOLE);
+
+	mem->regions[mem->count++] = (struct mem_region){.gpa = 0, .len = low, .offset = 0};
+	if (mem->size > low)
+		mem->regions[mem->count++] = (struct mem_region){
+			.gpa = LAYOUT_RAM_ABOVE_4G, .len = mem->size - low, .offset = low};
+}
+
+/* One reservation for all regions; each starts at a multiple of the largest useful page. */
+static int reserve(struct mem *mem, struct error *err)
+{
+	uint64_t alignment = max_of(mem->page, (uint64_t)MiB(2));
+	uint64_t len = alignment + GUARD_LEN;
+	char *next;
+
+	for (size_t i = 0; i < mem->count; i++)
+		len += align_up(mem->regions[i].len + GUARD_LEN, alignment);
+	mem->reservation = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+				-1, 0);
+	if (mem->reservation == MAP_FAILED) {
+		mem->reservation = NULL;
+		return error_errno(err, -errno, "cannot reserve %llu MiB of address space",
+				   (unsigned long long)len >> 20);
+	}
+	mem->reservation_len = len;
+	next = (char *)align_up((uintptr_t)mem->reservation + GUARD_LEN, alignment);
+	for (size_t i = 0; i < mem->count; i++) {
+		mem->regions[i].host = next;
+		next += align_up(mem->regions[i].len + GUARD_LEN, alignment);
+	}
+	return 0;
+}
+
+static int map_regions(struct mem *mem, const struct mem_config *config, struct error *err)
+{
+	int flags = MAP_SHARED | MAP_FIXED | MAP_NORESERVE;
+
+	if (config->prefault)
+		flags |= MAP_POPULATE;
+	for (size_t i = 0; i < mem->count; i++) {
+		const struct mem_region *r = &mem->regions[i];
+
+		if (mmap(r->host, r->len, PROT_READ | PROT_WRITE, flags, mem->fd,
+			 (off_t)r->offset) == MAP_FAILED)
+			return error_errno(err, -errno, "cannot map %llu MiB of guest memory",
+					   (unsigned long long)r->len >> 20);
+		/* Advice that a kernel without the feature refuses is no loss. */
+		if (config->huge == MEM_HUGE_TRANSPARENT)
+			(void)madvise(r->host, r->len, MADV_HUGEPAGE);
+		(void)madvise(r->host, r->len, MADV_DONTDUMP);
+		(void)madvise(r->host, r->len, MADV_DONTFORK);
+	}
+	return 0;
+}
+
+/* Explicit huge pages are reserved now: running out later would be a SIGBUS in the guest's hands. */
+static int claim_huge_pages(struct mem *mem, struct error *err)
+{
+	if (mem->page == PAGE_SIZE)
+		return 0;
+	if (fallocate(mem->fd, 0, 0, (off_t)mem->size) < 0)
+		return error_set(err, -ENOMEM,
+				 "not enough free huge pages: %llu of %llu MiB each are needed (see "
+				 "/sys/kernel/mm/hugepages)",
+				 (unsigned long long)(mem->size / mem->page),
+				 (unsigned long long)mem->page >> 20);
+	return 0;
+}
+
+int mem_create(const struct mem_config *config, struct error *err, struct mem **ret)
+{
+	struct mem *mem;
+	int r = check_size(config, err);
+
+	if (r < 0)
+		return r;
+	mem = calloc(1, sizeof(*mem));
+	if (!mem)
+		return error_set(err, -ENOMEM, "out of memory");
+	mem->fd = -1;
+	mem->size = config->size;
+	mem->page = backing_page(config->huge);
+	plan_regions(mem);
+	r = open_backing(mem, config->huge, err);
+	if (r < 0)
+		goto destroy;
+	r = claim_huge_pages(mem, err);
+	if (r < 0)
+		goto destroy;
+	r = reserve(mem, err);
+	if (r < 0)
+		goto destroy;
+	r = map_regions(mem, config, err);
+	if (r < 0)
+		goto destroy;
+	*ret = mem;
+	return 0;
+
+destroy:
+	mem_destroy(mem);
+	return r;
+}
+
+void mem_destroy(struct mem *mem)
+{
+	if (!mem)
+		return;
+	if (mem->reservation)
+		munmap(mem->reservation, mem->reservation_len);
+	if (mem->fd >= 0)
+		close(mem->fd);
+	free(mem);
+}
+
+uint64_t mem_size(const struct mem *mem)
+{
+	return mem->size;
+}
+
+int mem_fd(const struct mem *mem)
+{
+	return mem->fd;
+}
+
+const struct mem_region *mem_regions(const struct mem *mem, size_t *ret_count)
+{
+	*ret_count = mem->count;
+	return mem->regions;
+}
+
+/*
+ * The one range finder: the region that holds @gpa, and how many of @len bytes lie in it. Never
+ * computes gpa + len. NULL when @gpa is not RAM.
+ */
+static const struct mem_region *find(const struct mem *mem, uint64_t gpa, uint64_t len,
+				     uint64_t *ret_len)
+{
+	for (size_t i = 0; i < mem->count; i++) {
+		const struct mem_region *r = &mem->regions[i];
+
+		if (gpa < r->gpa || gpa - r->gpa >= r->len)
+			continue;
+		*ret_len = min_of(len, r->len - (gpa - r->gpa));
+		return r;
+	}
+	return NULL;
+}
+
+bool mem_is_ram(const struct mem *mem, uint64_t gpa, uint64_t len)
+{
+	uint64_t part;
+
+	while (len) {
+		if (!find(mem, gpa, len, &part))
+			return false;
+		len -= part;
+		/* Cannot wrap: a region ends below 2^64, so gpa + part is at most its end. */
+		gpa += part;
+	}
+	return true;
+}
+
+int mem_read(const struct mem *mem, uint64_t gpa, void *buf, size_t len)
+{
+	char *to = buf;
+	uint64_t part;
+
+	if (!mem_is_ram(mem, gpa, len))
+		return -EFAULT;
+	for (; len; len -= part, gpa += part, to += part) {
+		const struct mem_region *r = find(mem, gpa, len, &part);
+
+		memcpy(to, (const char *)r->host + (gpa - r->gpa), part);
+	}
+	return 0;
+}
+
+int mem_write(const struct mem *mem, uint64_t gpa, const void *buf, size_t len)
+{
+	const char *from = buf;
+	uint64_t part;
+
+	if (!mem_is_ram(mem, gpa, len))
+		return -EFAULT;
+	for (; len; len -= part, gpa += part, from += part) {
+		const struct mem_region *r = find(mem, gpa, len, &part);
+
+		memcpy((char *)r->host + (gpa - r->gpa), from, part);
+	}
+	return 0;
+}
+
+int mem_fill(const struct mem *mem, uint64_t gpa, uint8_t byte, size_t len)
+{
+	uint64_t part;
+
+	if (!mem_is_ram(mem, gpa, len))
+		return -EFAULT;
+	for (; len; len -= part, gpa += part) {
+		const struct mem_region *r = find(mem, gpa, len, &part);
+
+		memset((char *)r->host + (gpa - r->gpa), byte, part);
+	}
+	return 0;
+}
+
+int mem_iov(const struct mem *mem, uint64_t gpa, uint64_t len, struct iovec *iov, size_t max,
+	    size_t *count)
+{
+	size_t n = *count;
+	struct iovec joined = n ? iov[n - 1] : (struct iovec){0};
+	uint64_t part;
+
+	if (!mem_is_ram(mem, gpa, len))
+		return -EFAULT;
+	for (; len; len -= part, gpa += part) {
+		const struct mem_region *r = find(mem, gpa, len, &part);
+		char *host = (char *)r->host + (gpa - r->gpa);
+
+		if (n && (char *)iov[n - 1].iov_base + iov[n - 1].iov_len == host) {
+			iov[n - 1].iov_len += part;
+			continue;
+		}
+		if (n == max) {
+			if (*count)
+				iov[*count - 1] = joined;
+			return -E2BIG;
+		}
+		iov[n++] = (struct iovec){.iov_base = host, .iov_len = part};
+	}
+	*count = n;
+	return 0;
+}
+
+void *mem_map(const struct mem *mem, uint64_t gpa, uint64_t len)
+{
+	uint64_t part;
+	const struct mem_region *r = find(mem, gpa, len, &part);
+
+	if (!r || part != len)
+		return NULL;
+	return (char *)r->host + (gpa - r->gpa);
+}
+
+int mem_release(struct mem *mem, uint64_t gpa, uint64_t len)
+{
+	uint64_t part;
+
+	if (!is_aligned(gpa, PAGE_SIZE) || !is_aligned(len, PAGE_SIZE))
+		return -EINVAL;
+	if (!mem_is_ram(mem, gpa, len))
+		return -EFAULT;
+	for (; len; len -= part, gpa += part) {
+		const struct mem_region *r = find(mem, gpa, len, &part);
+
+		if (fallocate(mem->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			      (off_t)(r->offset + (gpa - r->gpa)), (off_t)part) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int mem_release_all(struct mem *mem)
+{
+	for (size_t i = 0; i < mem->count; i++) {
+		int r = mem_release(mem, mem->regions[i].gpa, mem->regions[i].len);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Replaces the mapping of one page. The kernel tells KVM, which drops what it had of it. */
+static int remap_page(struct mem *mem, uint64_t gpa, int fd, uint64_t offset)
+{
+	void *host = mem_map(mem, gpa, PAGE_SIZE);
+
+	if (!host || !is_aligned(gpa, PAGE_SIZE))
+		return -EINVAL;
+	if (mem->page != PAGE_SIZE)
+		return -ENOTSUP;
+	if (mmap(host, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE,
+		 fd, (off_t)offset) == MAP_FAILED)
+		return -errno;
+	(void)madvise(host, PAGE_SIZE, MADV_DONTDUMP);
+	(void)madvise(host, PAGE_SIZE, MADV_DONTFORK);
+	return 0;
+}
+
+int mem_cover(struct mem *mem, uint64_t gpa, int fd, uint64_t offset)
+{
+	return remap_page(mem, gpa, fd, offset);
+}
+
+int mem_uncover(struct mem *mem, uint64_t gpa)
+{
+	uint64_t part;
+	const struct mem_region *r = find(mem, gpa, PAGE_SIZE, &part);
+
+	if (!r)
+		return -EINVAL;
+	return remap_page(mem, gpa, mem->fd, r->offset + (gpa - r->gpa));
+}
