@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The event loop. All state belongs to the loop's thread but the task stack and the stop flag, which
+ * other threads reach through loop_post() and loop_stop() and announce on an eventfd.
+ */
+#include "vmm/loop.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DEFAULT_ENTRIES 256
+
+struct loop {
+	struct io_uring ring;
+	struct loop_timer timers; /* sentinel of the list, soonest first */
+	int wake_fd;
+	struct loop_op wake_op;
+	uint64_t wake_value;
+	_Atomic(struct loop_task *) tasks; /* newest first */
+	_Atomic bool stop;
+};
+
+uint64_t loop_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+/* --- One io_uring operation. --------------------------------------------------------------- */
+
+struct io_uring_sqe *loop_sqe(struct loop *loop, struct loop_op *op)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&loop->ring);
+
+	if (!sqe) {
+		io_uring_submit(&loop->ring);
+		sqe = io_uring_get_sqe(&loop->ring);
+		if (!sqe)
+			return NULL;
+	}
+	io_uring_sqe_set_data(sqe, op);
+	return sqe;
+}
+
+static void ignore_done(struct loop_op *op, int res, unsigned int flags)
+{
+}
+
+/* Completions of cancel requests carry nothing of interest: the cancelled operation reports. */
+static struct loop_op ignore_op = {.done = ignore_done};
+
+void loop_cancel(struct loop *loop, struct loop_op *op)
+{
+	struct io_uring_sqe *sqe = loop_sqe(loop, &ignore_op);
+
+	/* Only a kernel that takes no submissions at all leaves no entry here. */
+	if (sqe)
+		io_uring_prep_cancel(sqe, op, 0);
+}
+
+/* --- File descriptors. --------------------------------------------------------------------- */
+
+static void fd_arm(struct loop_fd *lfd)
+{
+	struct io_uring_sqe *sqe = loop_sqe(lfd->loop, &lfd->op);
+
+	lfd->active = sqe != NULL;
+	if (sqe)
+		io_uring_prep_poll_multishot(sqe, lfd->fd, lfd->events);
+}
+
+static void fd_done(struct loop_op *op, int res, unsigned int flags)
+{
+	struct loop_fd *lfd = container_of(op, struct loop_fd, op);
+
+	lfd->active = flags & IORING_CQE_F_MORE;
+	if (lfd->closing) {
+		if (!lfd->active && lfd->closed)
+			lfd->closed(lfd);
+		return;
+	}
+	if (!lfd->active)
+		fd_arm(lfd);
+	lfd->ready(lfd, res < 0 ? POLLERR : (uint32_t)res);
+}
+
+int loop_fd_add(struct loop *loop, struct loop_fd *lfd, int fd, uint32_t events,
+		void (*ready)(struct loop_fd *lfd, uint32_t revents))
+{
+	*lfd = (struct loop_fd){
+		.op = {.done = fd_done}, .loop = loop, .fd = fd, .events = events, .ready = ready};
+	fd_arm(lfd);
+	return lfd->active ? 0 : -EBUSY;
+}
+
+static void fd_closed_nop(struct loop_op *op, int res, unsigned int flags)
+{
+	struct loop_fd *lfd = container_of(op, struct loop_fd, op);
+
+	if (lfd->closed)
+		lfd->closed(lfd);
+}
+
+void loop_fd_close(struct loop_fd *lfd, void (*closed)(struct loop_fd *lfd))
+{
+	struct io_uring_sqe *sqe;
+
+	assert(!lfd->closing);
+	lfd->closing = true;
+	lfd->closed = closed;
+	if (lfd->active) {
+		loop_cancel(lfd->loop, &lfd->op);
+		return;
+	}
+	/* Nothing in flight: still answer from the loop, never from inside the call. */
+	lfd->op.done = fd_closed_nop;
+	sqe = loop_sqe(lfd->loop, &lfd->op);
+	if (sqe)
+		io_uring_prep_nop(sqe);
+}
+
+/* --- Timers. ------------------------------------------------------------------------------- */
+
+void loop_timer_cancel(struct loop *loop, struct loop_timer *timer)
+{
+	if (!timer->next)
+		return;
+	timer->prev->next = timer->next;
+	timer->next->prev = timer->prev;
+	timer->prev = timer->next = NULL;
+}
+
+void loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t expiry_ns)
+{
+	struct loop_timer *after = loop->timers.prev;
+
+	loop_timer_cancel(loop, timer);
+	if (after == timer)
+		after = loop->timers.prev;
+	timer->expiry_ns = expiry_ns;
+	while (after != &loop->timers && after->expiry_ns > expiry_ns)
+		after = after->prev;
+	timer->prev = after;
+	timer->next = after->next;
+	after->next->prev = timer;
+	after->next = timer;
+}
+
+/*
+ * What is due moves to a list of its own first, so that a callback which sets a timer to a time
+ * already past cannot keep us here: that one fires in the next pass.
+ */
+static void run_timers(struct loop *loop)
+{
+	struct loop_timer due = {.prev = &due, .next = &due};
+	struct loop_timer *end = &loop->timers, *last = loop->timers.prev;
+	uint64_t now;
+
+	if (end->next == end)
+		return;
+	now = loop_now();
+	while (last != end && last->expiry_ns > now)
+		last = last->prev;
+	if (last == end)
+		return;
+	due.next = end->next;
+	due.prev = last;
+	end->next = last->next;
+	last->next->prev = end;
+	due.next->prev = &due;
+	last->next = &due;
+	while (due.next != &due) {
+		struct loop_timer *timer = due.next;
+
+		loop_timer_cancel(loop, timer);
+		timer->fired(timer);
+	}
+}
+
+/* --- From other threads. ------------------------------------------------------------------- */
+
+static void wake(struct loop *loop)
+{
+	uint64_t one = 1;
+
+	/* Fails only when 2^64 - 2 wakes are pending, which is a wake. */
+	if (write(loop->wake_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+void loop_post(struct loop *loop, struct loop_task *task)
+{
+	struct loop_task *head;
+
+	if (atomic_exchange(&task->queued, true))
+		return;
+	head = atomic_load(&loop->tasks);
+	do {
+		task->next = head;
+	} while (!atomic_compare_exchange_weak(&loop->tasks, &head, task));
+	/* Whoever made the stack non-empty wakes the loop; the others ride along. */
+	if (!head)
+		wake(loop);
+}
+
+void loop_stop(struct loop *loop)
+{
+	atomic_store(&loop->stop, true);
+	wake(loop);
+}
+
+static void run_tasks(struct loop *loop)
+{
+	struct loop_task *task = atomic_exchange(&loop->tasks, NULL);
+	struct loop_task *ordered = NULL, *next;
+
+	for (; task; task = next) {
+		next = task->next;
+		task->next = ordered;
+		ordered = task;
+	}
+	for (; ordered; ordered = next) {
+		next = ordered->next;
+		atomic_store(&ordered->queued, false);
+		ordered->run(ordered);
+	}
+}
+
+static bool wake_arm(struct loop *loop)
+{
+	struct io_uring_sqe *sqe = loop_sqe(loop, &loop->wake_op);
+
+	if (!sqe)
+		return false;
+	io_uring_prep_read(sqe, loop->wake_fd, &loop->wake_value, sizeof(loop->wake_value), 0);
+	return true;
+}
+
+static void wake_done(struct loop_op *op, int res, unsigned int flags)
+{
+	struct loop *loop = container_of(op, struct loop, wake_op);
+
+	wake_arm(loop);
+	run_tasks(loop);
+}
+
+/* --- The loop itself. ---------------------------------------------------------------------- */
+
+/*
+ * Completions run as task work of this thread: with DEFER_TASKRUN only when we wait for them, so
+ * they come in batches. Older kernels lack the flags; the loop only gets less batching from them.
+ */
+static int ring_init(struct io_uring *ring, unsigned int entries)
+{
+	static const unsigned int flags[] = {
+		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+		IORING_SETUP_COOP_TASKRUN,
+		0,
+	};
+	int r = -EINVAL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags) && r == -EINVAL; i++)
+		r = io_uring_queue_init(entries, ring, flags[i]);
+	return r;
+}
+
+int loop_create(unsigned int entries, struct error *err, struct loop **ret)
+{
+	struct loop *loop = calloc(1, sizeof(*loop));
+	int r;
+
+	if (!loop)
+		return error_set(err, -ENOMEM, "out of memory");
+	loop->timers.prev = loop->timers.next = &loop->timers;
+	loop->wake_op.done = wake_done;
+	loop->wake_fd = eventfd(0, EFD_CLOEXEC);
+	if (loop->wake_fd < 0) {
+		r = error_errno(err, -errno, "cannot create an eventfd");
+		goto free;
+	}
+	r = ring_init(&loop->ring, entries ? entries : DEFAULT_ENTRIES);
+	if (r < 0) {
+		error_errno(err, r,
+			    "cannot set up io_uring (Linux 5.13 or later; see "
+			    "kernel.io_uring_disabled)");
+		goto close;
+	}
+	wake_arm(loop);
+	*ret = loop;
+	return 0;
+
+close:
+	close(loop->wake_fd);
+free:
+	free(loop);
+	return r;
+}
+
+void loop_destroy(struct loop *loop)
+{
+	if (!loop)
+		return;
+	io_uring_queue_exit(&loop->ring);
+	close(loop->wake_fd);
+	free(loop);
+}
+
+static int submit_and_wait(struct loop *loop)
+{
+	struct loop_timer *first = loop->timers.next;
+	struct __kernel_timespec ts;
+	struct io_uring_cqe *cqe;
+	uint64_t now, left;
+	int r;
+
+	if (first == &loop->timers)
+		return io_uring_submit_and_wait(&loop->ring, 1);
+	now = loop_now();
+	left = first->expiry_ns > now ? first->expiry_ns - now : 0;
+	ts.tv_sec = (int64_t)(left / NSEC_PER_SEC);
+	ts.tv_nsec = (int64_t)(left % NSEC_PER_SEC);
+	r = io_uring_submit_and_wait_timeout(&loop->ring, &cqe, 1, &ts, NULL);
+	return r == -ETIME ? 0 : r;
+}
+
+static void run_completions(struct loop *loop)
+{
+	struct io_uring_cqe *cqe;
+	/* What the callbacks bring about is the next pass's: timers get their turn in between. */
+	unsigned int budget = io_uring_cq_ready(&loop->ring);
+
+	while (budget-- && io_uring_peek_cqe(&loop->ring, &cqe) == 0) {
+		struct loop_op *op = io_uring_cqe_get_data(cqe);
+		int res = cqe->res;
+		unsigned int flags = cqe->flags;
+
+		io_uring_cqe_seen(&loop->ring, cqe);
+		op->done(op, res, flags);
+	}
+}
+
+int loop_run(struct loop *loop)
+{
+	while (!atomic_exchange(&loop->stop, false)) {
+		int r = submit_and_wait(loop);
+
+		if (r < 0 && r != -EINTR && r != -EAGAIN && r != -EBUSY)
+			return r;
+		run_completions(loop);
+		run_timers(loop);
+	}
+	return 0;
+}
