@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The configuration of one VM, as plain structs: what the machine and its devices are given.
+ *
+ * Which keys, options, ranges and defaults there are is said once, in config_table.c; the functions
+ * here and in config_cli.h work from that table. A later feature adds a member here and a row
+ * there.
+ *
+ * Ownership: every pointer inside a struct vm_config belongs to it and dies with config_finish().
+ * Readers get it const. Threads: filled by one thread, read-only for all once the VM is built.
+ *
+ * Paths are usable from the working directory: one that a file gave relative to itself has the
+ * file's directory in front, one from the command line is as it was typed.
+ */
+#pragma once
+
+#include <stdio.h>
+
+#include "vmm/boot.h"
+#include "vmm/error.h"
+#include "vmm/mem.h"
+
+#define CONFIG_NAME_MAX 64
+#define CONFIG_FILE_MAX MiB(1) /* a larger file is not a configuration */
+
+struct config_cpus {
+	uint32_t count;
+};
+
+struct config_memory {
+	uint64_t startup; /* bytes, a multiple of the page size */
+	enum mem_huge huge_pages;
+	bool prefault;
+};
+
+enum config_serial_kind {
+	CONFIG_SERIAL_STDIO,
+	CONFIG_SERIAL_NULL,
+	CONFIG_SERIAL_PTY,
+	CONFIG_SERIAL_FILE,
+	CONFIG_SERIAL_UNIX,
+};
+
+struct config_serial {
+	enum config_serial_kind kind;
+	const char *path; /* of file and unix; else NULL */
+};
+
+enum config_rtc { CONFIG_RTC_UTC, CONFIG_RTC_LOCAL };
+enum config_on_reset { CONFIG_RESET_REBOOT, CONFIG_RESET_EXIT };
+enum config_on_panic { CONFIG_PANIC_EXIT, CONFIG_PANIC_IGNORE };
+enum config_identity { CONFIG_IDENTITY_MICROSOFT, CONFIG_IDENTITY_NONE };
+enum config_engine { CONFIG_ENGINE_AUTO, CONFIG_ENGINE_KERNEL, CONFIG_ENGINE_USER };
+
+struct config_hyperv {
+	enum config_identity identity;
+	enum config_engine engine;
+};
+
+struct vm_config {
+	const char *name; /* NULL: nobody named it yet, see config_default_name() */
+	struct config_cpus cpus;
+	struct config_memory memory;
+	struct boot_config boot;
+	struct config_serial serial;
+	struct config_hyperv hyperv;
+	enum config_rtc rtc;
+	enum config_on_reset on_reset;
+	enum config_on_panic on_panic;
+	bool debug_exit; /* isa-debug-exit at LAYOUT_PORT_DEBUGEXIT */
+	bool pvpanic;
+	uint64_t timeout_ns; /* 0: none */
+	const char *result;  /* NULL: none */
+};
+
+/* All defaults; what has none is NULL or empty. Never fails, allocates nothing. */
+void config_init(struct vm_config *config);
+
+/* Frees what the configuration owns and leaves it empty; may be called again. NULL is fine. */
+void config_finish(struct vm_config *config);
+
+/*
+ * Reads the JSON file at @path ("-": standard input) over what @config holds, and names the VM
+ * after the file when nothing else has. On failure (-EINVAL for what is in the file, else what the
+ * system said) the text begins with the path, and @config holds part of the file: finish it.
+ */
+int config_load_file(struct vm_config *config, const char *path, struct error *err) must_check;
+
+/*
+ * Names a VM that has no name yet: after the configuration file @path, or "vm-PID" when @path is
+ * NULL. -ENOMEM.
+ */
+int config_default_name(struct vm_config *config, const char *path) must_check;
+
+/*
+ * What one key alone cannot tell: keys that must be given, and keys that must fit each other.
+ * Whether files exist is not looked at. -EINVAL with text.
+ */
+int config_check(const struct vm_config *config, struct error *err) must_check;
+
+/*
+ * Writes the whole configuration, defaults included, as JSON that loads back to the same one from
+ * any directory (paths are written absolute). -EINVAL when a value cannot be said in JSON because
+ * it is not UTF-8; -EIO when @out fails.
+ */
+int config_print(const struct vm_config *config, FILE *out, struct error *err) must_check;
+
+/* Writes the JSON Schema of the file; docs/vm.schema.json is this. */
+int config_print_schema(FILE *out, struct error *err) must_check;

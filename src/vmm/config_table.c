@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Every setting there is, one row each. Constant data; any thread. Rows stand in the order in which
+ * the help text and the printed configuration show them.
+ */
+#include "vmm/config_table.h"
+
+#include "vmm/config.h"
+#include "vmm/config_cli.h"
+#include "vmm/layout.h"
+
+#define VM struct vm_config
+
+static const char *const huge_page_names[] = {
+	[MEM_HUGE_NONE] = "none",
+	[MEM_HUGE_TRANSPARENT] = "transparent",
+	[MEM_HUGE_2M] = "2M",
+	[MEM_HUGE_1G] = "1G",
+	NULL,
+};
+
+static const char *const rtc_names[] = {
+	[CONFIG_RTC_UTC] = "utc",
+	[CONFIG_RTC_LOCAL] = "local",
+	NULL,
+};
+
+static const char *const on_reset_names[] = {
+	[CONFIG_RESET_REBOOT] = "reboot",
+	[CONFIG_RESET_EXIT] = "exit",
+	NULL,
+};
+
+static const char *const on_panic_names[] = {
+	[CONFIG_PANIC_EXIT] = "exit",
+	[CONFIG_PANIC_IGNORE] = "ignore",
+	NULL,
+};
+
+static const char *const identity_names[] = {
+	[CONFIG_IDENTITY_MICROSOFT] = "microsoft",
+	[CONFIG_IDENTITY_NONE] = "none",
+	NULL,
+};
+
+static const char *const engine_names[] = {
+	[CONFIG_ENGINE_AUTO] = "auto",
+	[CONFIG_ENGINE_KERNEL] = "kernel",
+	[CONFIG_ENGINE_USER] = "user",
+	NULL,
+};
+
+static const struct config_row module_rows[] = {
+	{
+		.key = "path",
+		CONFIG_AT_PATH(struct boot_module, path),
+		.required = true,
+		.help = "the file",
+	},
+	{
+		.key = "cmdline",
+		CONFIG_AT_STRING(struct boot_module, cmdline),
+		.max = LAYOUT_CMDLINE_MAX - 1,
+		.help = "its arguments",
+	},
+};
+
+static const struct config_table module_table = {
+	.rows = module_rows,
+	.row_count = ARRAY_SIZE(module_rows),
+	.size = sizeof(struct boot_module),
+	.syntax = CONFIG_ITEM_WORDS,
+};
+
+static const struct config_row vm_rows[] = {
+	{
+		/* Editors find the schema of a file by this key. */
+		.key = "$schema",
+		.kind = CONFIG_IGNORED,
+		.help = "where the schema of this file is, for editors; not looked at",
+	},
+
+	/* The machine. */
+	{
+		/* Names end up in file names, and as arguments: no leading dot or dash. */
+		.key = "name",
+		CONFIG_AT_STRING(VM, name),
+		.min = 1,
+		.max = CONFIG_NAME_MAX,
+		.chars = "A-Za-z0-9._-",
+		.first = "A-Za-z0-9_",
+		.unset = "the file's base name, else vm-PID",
+		.option = "name",
+		.metavar = "NAME",
+		.help = "what the VM is called",
+		.group = CONFIG_GROUP_MACHINE,
+	},
+	{
+		.key = "cpus.count",
+		CONFIG_AT_UINT(VM, cpus.count),
+		.min = 1,
+		.max = 1024,
+		.preset = "1",
+		.option = "cpus",
+		.metavar = "N",
+		.help = "number of virtual processors",
+		.group = CONFIG_GROUP_MACHINE,
+	},
+	{
+		.key = "memory.startup",
+		CONFIG_AT_SIZE(VM, memory.startup),
+		.min = MiB(16),
+		.max = GiB(64 * 1024),
+		.step = PAGE_SIZE,
+		.preset = "512M",
+		.option = "memory",
+		.letter = 'm',
+		.metavar = "SIZE",
+		.help = "memory that the guest starts with",
+		.group = CONFIG_GROUP_MACHINE,
+	},
+	{
+		.key = "memory.huge-pages",
+		CONFIG_AT_ENUM(VM, memory.huge_pages, mem_huge),
+		.names = huge_page_names,
+		.preset = "transparent",
+		.option = "huge-pages",
+		.metavar = "KIND",
+		.help = "pages of the host behind the guest's memory; 2M and 1G come from the pool "
+			"that the host has set aside",
+		.group = CONFIG_GROUP_MACHINE,
+	},
+	{
+		.key = "memory.prefault",
+		CONFIG_AT_BOOL(VM, memory.prefault),
+		.preset = "false",
+		.option = "prefault",
+		.help = "take all memory from the host at start, not at first touch",
+		.group = CONFIG_GROUP_MACHINE,
+	},
+
+	/* What it boots. */
+	{
+		.key = "boot.kernel",
+		CONFIG_AT_PATH(VM, boot.kernel),
+		.required = true,
+		.option = "kernel",
+		.metavar = "FILE",
+		.help = "kernel to start: a bzImage, or an ELF file",
+		.group = CONFIG_GROUP_BOOT,
+	},
+	{
+		.key = "boot.initrd",
+		CONFIG_AT_PATH(VM, boot.initrd),
+		.option = "initrd",
+		.metavar = "FILE",
+		.help = "initial RAM disk",
+		.group = CONFIG_GROUP_BOOT,
+	},
+	{
+		.key = "boot.cmdline",
+		CONFIG_AT_STRING(VM, boot.cmdline),
+		.max = LAYOUT_CMDLINE_MAX - 1,
+		.option = "append",
+		.alias = "cmdline",
+		.metavar = "TEXT",
+		.help = "the kernel's command line, whole: it replaces what the file says",
+		.group = CONFIG_GROUP_BOOT,
+	},
+	{
+		.key = "boot.modules",
+		CONFIG_AT_ARRAY(VM, boot.modules, boot.module_count, const struct boot_module),
+		.items = &module_table,
+		.max = 32,
+		.option = "module",
+		.metavar = "\"FILE [ARGS]\"",
+		.help = "a further file for kernels that take modules (multiboot, PVH)",
+		.group = CONFIG_GROUP_BOOT,
+	},
+
+	/* Devices. */
+	{
+		.key = "serial",
+		CONFIG_AT_SERIAL(VM, serial),
+		.preset = "stdio",
+		.option = "serial",
+		.metavar = "WHERE",
+		.help = "where the serial console goes; on a terminal, Ctrl-A x ends the VM and "
+			"Ctrl-A h tells more",
+		.group = CONFIG_GROUP_DEVICES,
+	},
+	{
+		.key = "rtc",
+		CONFIG_AT_ENUM(VM, rtc, config_rtc),
+		.names = rtc_names,
+		.preset = "utc",
+		.option = "rtc",
+		.metavar = "TIME",
+		.help = "time that the clock chip shows",
+		.group = CONFIG_GROUP_DEVICES,
+	},
+	{
+		.key = "pvpanic",
+		CONFIG_AT_BOOL(VM, pvpanic),
+		.preset = "true",
+		.option = "pvpanic",
+		.help = "device by which a guest reports that its kernel panicked",
+		.group = CONFIG_GROUP_DEVICES,
+	},
+	{
+		.key = "debug-exit",
+		CONFIG_AT_BOOL(VM, debug_exit),
+		.preset = "false",
+		.option = "debug-exit",
+		.help = "device by which a test guest ends the VM (isa-debug-exit, port 0xf4)",
+		.group = CONFIG_GROUP_DEVICES,
+	},
+
+	/* The Hyper-V face. */
+	{
+		.key = "hyperv.identity",
+		CONFIG_AT_ENUM(VM, hyperv.identity, config_identity),
+		.names = identity_names,
+		.preset = "microsoft",
+		.option = "hyperv-identity",
+		.metavar = "WHO",
+		.help = "hypervisor that the guest sees",
+		.group = CONFIG_GROUP_HYPERV,
+	},
+	{
+		.key = "hyperv.engine",
+		CONFIG_AT_ENUM(VM, hyperv.engine, config_engine),
+		.names = engine_names,
+		.preset = "auto",
+		.option = "hyperv-engine",
+		.metavar = "WHICH",
+		.help = "what serves hypercalls and synthetic MSRs: the host's KVM or candela itself; "
+			"auto takes KVM's where the host has it",
+		.group = CONFIG_GROUP_HYPERV,
+	},
+
+	/* How it ends. */
+	{
+		.key = "on-reset",
+		CONFIG_AT_ENUM(VM, on_reset, config_on_reset),
+		.names = on_reset_names,
+		.preset = "reboot",
+		.option = "on-reset",
+		.metavar = "WHAT",
+		.help = "what a reset by the guest does",
+		.group = CONFIG_GROUP_END,
+	},
+	{
+		.key = "on-panic",
+		CONFIG_AT_ENUM(VM, on_panic, config_on_panic),
+		.names = on_panic_names,
+		.preset = "exit",
+		.option = "on-panic",
+		.metavar = "WHAT",
+		.help = "what a reported panic of the guest's kernel does",
+		.group = CONFIG_GROUP_END,
+	},
+	{
+		.key = "timeout",
+		CONFIG_AT_DURATION(VM, timeout_ns),
+		.max = 365 * 24 * 3600 * NSEC_PER_SEC,
+		.preset = "0",
+		.option = "timeout",
+		.metavar = "TIME",
+		.help = "end the VM after this long; 0 is never",
+		.group = CONFIG_GROUP_END,
+	},
+	{
+		.key = "result",
+		CONFIG_AT_PATH(VM, result),
+		.option = "result",
+		.metavar = "FILE",
+		.help = "file to which the outcome is written, as one JSON object",
+		.group = CONFIG_GROUP_END,
+	},
+};
+
+const struct config_table config_vm_table = {
+	.rows = vm_rows,
+	.row_count = ARRAY_SIZE(vm_rows),
+	.size = sizeof(struct vm_config),
+};
+
+#define CLI struct config_cli_result
+
+static const struct config_row cli_rows[] = {
+	{
+		.kind = CONFIG_ASSIGN,
+		.option = "set",
+		.metavar = "KEY=VALUE",
+		.help = "set any key of the file by its JSON path: --set cpus.count=4, --set "
+			"boot.modules[0].cmdline=quiet; KEY[]=ITEM adds to an array",
+		.group = CONFIG_GROUP_PROGRAM,
+	},
+	{
+		CONFIG_AT_COUNT(CLI, verbose),
+		.option = "verbose",
+		.letter = 'v',
+		.help = "say what is being done; twice: every detail",
+		.group = CONFIG_GROUP_PROGRAM,
+		.verbs = CONFIG_VERB_RUN | CONFIG_VERB_TEST,
+	},
+	{
+		CONFIG_AT_BOOL(CLI, effective),
+		.option = "effective",
+		.help = "print the whole configuration, with defaults, as JSON",
+		.group = CONFIG_GROUP_PROGRAM,
+		.verbs = CONFIG_VERB_CHECK,
+	},
+	{
+		CONFIG_AT_BOOL(CLI, print_schema),
+		.option = "print-schema",
+		.help = "print the JSON Schema of the file, and do nothing else",
+		.group = CONFIG_GROUP_PROGRAM,
+		.verbs = CONFIG_VERB_CHECK,
+	},
+	{
+		CONFIG_AT_BOOL(CLI, help),
+		.option = "help",
+		.letter = 'h',
+		.help = "print this text",
+		.group = CONFIG_GROUP_PROGRAM,
+	},
+};
+
+const struct config_table config_cli_table = {
+	.rows = cli_rows,
+	.row_count = ARRAY_SIZE(cli_rows),
+	.size = sizeof(struct config_cli_result),
+};

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Rules between keys, each just kept and just broken.
+ */
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/config.h"
+#include "vmm/config_table.h"
+#include "vmm/config_tree.h"
+
+static struct vm_config config;
+static struct error err;
+
+static void set(const char *path, const char *text)
+{
+	ck_assert_msg(config_tree_set(&config_vm_table, &config, path, text, NULL, &err) == 0, "%s",
+		      err.text);
+}
+
+static void setup(void)
+{
+	config_init(&config);
+	set("boot.kernel", "k");
+}
+
+static void teardown(void)
+{
+	config_finish(&config);
+}
+
+static void check_good(void)
+{
+	ck_assert_msg(config_check(&config, &err) == 0, "%s", err.text);
+}
+
+static void check_bad(const char *message)
+{
+	ck_assert_int_eq(config_check(&config, &err), -EINVAL);
+	ck_assert_str_eq(err.text, message);
+}
+
+START_TEST(kernel)
+{
+	struct vm_config empty;
+
+	check_good();
+	config_init(&empty);
+	ck_assert_int_eq(config_check(&empty, &err), -EINVAL);
+	ck_assert_str_eq(err.text, "boot.kernel: missing; set it in the file, or with --kernel");
+}
+END_TEST
+
+START_TEST(modules)
+{
+	set("boot.modules[].path", "a");
+	check_good();
+	set("boot.modules[].cmdline", "x");
+	check_bad("boot.modules[1].path: missing");
+}
+END_TEST
+
+START_TEST(huge_pages)
+{
+	set("memory.startup", "17M");
+	check_good();
+	set("memory.huge-pages", "2M");
+	check_bad("memory.startup: expected a multiple of 2M, because memory.huge-pages is 2M");
+	set("memory.startup", "18M");
+	check_good();
+	set("memory.huge-pages", "1G");
+	check_bad("memory.startup: expected a multiple of 1G, because memory.huge-pages is 1G");
+	set("memory.startup", "3G");
+	check_good();
+}
+END_TEST
+
+START_TEST(socket_path)
+{
+	char text[5 + 109] = "unix:";
+
+	memset(text + 5, 'a', 107);
+	set("serial", text);
+	check_good();
+	text[5 + 107] = 'a';
+	set("serial", text);
+	ck_assert_int_eq(config_check(&config, &err), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(err.text,
+				     "serial: expected a path of at most 107 bytes, got 108, "
+				     "because Unix sockets allow no more: aaa"));
+	/* A file may be anywhere. */
+	memcpy(text, "file:", 5);
+	set("serial", text);
+	check_good();
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("config_check");
+	TCase *t = tcase_create("config_check");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, kernel);
+	tcase_add_test(t, modules);
+	tcase_add_test(t, huge_pages);
+	tcase_add_test(t, socket_path);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
