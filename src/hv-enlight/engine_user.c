@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The user engine: everything served by candela, on any KVM that can send MSR accesses to us. A VP's
+ * state belongs to its own thread but for the SynIC, which has a lock, and the vectors whose EOI we
+ * owe, which are atomic.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "hv-enlight/apic.h"
+#include "hv-enlight/hv_internal.h"
+#include "hv-enlight/hypercall_page.h"
+
+/* How often to look whether an AutoEOI interrupt has been taken: soon, then ever more rarely. */
+#define AUTO_EOI_POLL_FIRST_NS (20 * NSEC_PER_USEC)
+#define AUTO_EOI_POLL_LAST_NS  (1 * NSEC_PER_MSEC)
+
+static uint32_t served(struct kvm *kvm)
+{
+	if (!kvm_has(kvm, KVM_HAS_USER_SPACE_MSR) || !kvm_has(kvm, KVM_HAS_MSR_FILTER))
+		return 0;
+	/* Nothing here can flush another VP's TLB. */
+	return HV_FEATURES_ALL & ~HV_FEATURE_BIT(HV_FEATURE_TLB_FLUSH);
+}
+
+/* --- Interrupts. --------------------------------------------------------------------------- */
+
+static void interrupt(struct hv_vp *vp, uint8_t vector)
+{
+	uint64_t address;
+	uint32_t data;
+
+	irqchip_msi_message(vp->index, vector, &address, &data);
+	/* KVM refuses only what a guest with its APIC off could not receive either. */
+	(void)!irqchip_signal_msi(vp->hv->host.irqchip, address, data);
+}
+
+static void synic_interrupt(struct synic_vp *synic, unsigned int sint, uint64_t value)
+{
+	struct hv_vp *vp = container_of(synic, struct hv_vp, synic);
+	uint8_t vector = (uint8_t)(value & HV_SINT_VECTOR);
+	bool auto_eoi = value & HV_SINT_AUTO_EOI;
+
+	if (auto_eoi)
+		atomic_fetch_or(&vp->auto_eoi[vector / 64], 1ull << vector % 64);
+	interrupt(vp, vector);
+	/* Its end has to be said once it is in service, which only the VP's thread can see. */
+	if (auto_eoi)
+		vcpu_kick(vp->vcpu);
+}
+
+static void synic_room(struct synic_vp *synic, unsigned int sint)
+{
+	struct hv_vp *vp = container_of(synic, struct hv_vp, synic);
+
+	if (vp->hv->room)
+		vp->hv->room(vp->hv->room_ctx, vp->index);
+}
+
+static const struct synic_vp_ops synic_ops = {.interrupt = synic_interrupt, .room = synic_room};
+
+static bool owes_eoi(const struct hv_vp *vp)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(vp->auto_eoi); i++)
+		if (atomic_load(&vp->auto_eoi[i]))
+			return true;
+	return false;
+}
+
+/* One pass: ends what is in service and on top, forgets what is neither waiting nor in service. */
+static void pay_eois(struct hv_vp *vp)
+{
+	struct apic_state apic;
+
+	for (unsigned int vector = 255; vector >= 16; vector--) {
+		uint64_t bit = 1ull << vector % 64;
+
+		if (!(atomic_load(&vp->auto_eoi[vector / 64]) & bit))
+			continue;
+		if (apic_read(vp->vcpu, &apic) < 0)
+			return;
+		if (apic_in_service(&apic, (uint8_t)vector)) {
+			if (apic_highest_in_service(&apic) != (int)vector)
+				continue;
+			apic_eoi(vp->vcpu);
+		} else if (apic_requested(&apic, (uint8_t)vector)) {
+			continue;
+		}
+		atomic_fetch_and(&vp->auto_eoi[vector / 64], ~bit);
+	}
+}
+
+/* --- Timers. ------------------------------------------------------------------------------- */
+
+static bool timer_message(struct stimers *timers, unsigned int sint,
+			  const struct hv_timer_message *payload)
+{
+	struct hv_vp *vp = container_of(timers, struct hv_vp, timers);
+	struct hv_message message = {
+		.header = {.message_type = HV_MESSAGE_TIMER_EXPIRED,
+			   .payload_size = sizeof(*payload)},
+	};
+
+	memcpy(message.payload, payload, sizeof(*payload));
+	return synic_vp_try_post(&vp->synic, sint, &message);
+}
+
+static void timer_interrupt(struct stimers *timers, uint8_t vector)
+{
+	interrupt(container_of(timers, struct hv_vp, timers), vector);
+}
+
+static const struct stimer_ops timer_ops = {.message = timer_message, .interrupt = timer_interrupt};
+
+/* Does what is due on this VP and arms its timer for what comes next. */
+static void run_due(struct hv_vp *vp)
+{
+	uint64_t next, wake = UINT64_MAX;
+
+	stimers_run(&vp->timers, reftime_now(&vp->hv->time));
+	next = stimers_next(&vp->timers);
+	if (next != UINT64_MAX)
+		wake = reftime_to_monotonic(&vp->hv->time, next);
+	if (owes_eoi(vp)) {
+		pay_eois(vp);
+		vp->auto_eoi_poll_ns = min_of(2 * vp->auto_eoi_poll_ns, AUTO_EOI_POLL_LAST_NS);
+		if (owes_eoi(vp))
+			wake = min_of(wake, reftime_monotonic() + vp->auto_eoi_poll_ns);
+	} else {
+		vp->auto_eoi_poll_ns = AUTO_EOI_POLL_FIRST_NS;
+	}
+	vcpu_set_timer(vp->vcpu, wake == UINT64_MAX ? 0 : wake);
+}
+
+static void kicked(struct hv_vp *vp)
+{
+	counter_add(&vp->counters.timer_wakes, 1);
+	run_due(vp);
+}
+
+/* --- MSRs. --------------------------------------------------------------------------------- */
+
+static enum vcpu_msr read_msr(struct hv_vp *vp, uint32_t index, uint64_t *ret)
+{
+	if (index >= HV_MSR_SINT0 && index <= HV_MSR_SINT15) {
+		*ret = synic_vp_get_sint(&vp->synic, index - HV_MSR_SINT0);
+	} else if (index >= HV_MSR_STIMER0_CONFIG && index <= HV_MSR_STIMER3_COUNT) {
+		const struct stimer *t = &vp->timers.timer[(index - HV_MSR_STIMER0_CONFIG) / 2];
+
+		*ret = index & 1 ? t->count : t->config;
+	} else if (index == HV_MSR_SCONTROL) {
+		*ret = vp->scontrol;
+	} else if (index == HV_MSR_GUEST_IDLE) {
+		*ret = 0;
+		return vcpu_idle(vp->vcpu) < 0 ? VCPU_MSR_FAULT : VCPU_MSR_HANDLED;
+	} else {
+		return apic_read_msr(vp->vcpu, index, ret);
+	}
+	return VCPU_MSR_HANDLED;
+}
+
+static enum vcpu_msr write_timer(struct hv_vp *vp, uint32_t index, uint64_t value)
+{
+	unsigned int timer = (index - HV_MSR_STIMER0_CONFIG) / 2;
+	uint64_t now = reftime_now(&vp->hv->time);
+
+	if (index & 1)
+		stimer_set_count(&vp->timers, timer, value, now);
+	else if (!stimer_set_config(&vp->timers, timer, value, now))
+		return VCPU_MSR_FAULT;
+	run_due(vp);
+	return VCPU_MSR_HANDLED;
+}
+
+static enum vcpu_msr write_msr(struct hv_vp *vp, uint32_t index, uint64_t value)
+{
+	if (index >= HV_MSR_SINT0 && index <= HV_MSR_SINT15)
+		return synic_vp_set_sint(&vp->synic, index - HV_MSR_SINT0, value)
+			       ? VCPU_MSR_HANDLED
+			       : VCPU_MSR_FAULT;
+	if (index >= HV_MSR_STIMER0_CONFIG && index <= HV_MSR_STIMER3_COUNT)
+		return write_timer(vp, index, value);
+	switch (index) {
+	case HV_MSR_SCONTROL:
+		vp->scontrol = value;
+		synic_vp_set_enabled(&vp->synic, value & HV_SCONTROL_ENABLE);
+		return VCPU_MSR_HANDLED;
+	case HV_MSR_EOM:
+		synic_vp_eom(&vp->synic);
+		run_due(vp);
+		return VCPU_MSR_HANDLED;
+	default:
+		return apic_write_msr(vp->hv->host.irqchip, vp->vcpu, index, value);
+	}
+}
+
+static int page_msr(struct hv_vp *vp, uint32_t index, uint64_t value)
+{
+	bool enabled = value & HV_PAGE_MSR_ENABLE;
+
+	switch (index) {
+	case HV_MSR_SIMP:
+		synic_vp_set_message_page(
+			&vp->synic,
+			enabled ? overlay_page(&vp->pages[HV_PAGE_SIMP].overlay) : NULL);
+		break;
+	case HV_MSR_SIEFP:
+		synic_vp_set_flags_page(
+			&vp->synic,
+			enabled ? overlay_page(&vp->pages[HV_PAGE_SIEFP].overlay) : NULL);
+		break;
+	case HV_MSR_REFERENCE_TSC:
+		if (enabled)
+			reftime_page(&vp->hv->time,
+				     overlay_page(&vp->hv->pages[HV_PAGE_REFERENCE_TSC].overlay));
+		break;
+	default: /* the VP assist page: nothing of it is used without EOI assistance */
+		break;
+	}
+	return 0;
+}
+
+/* --- Hypercalls. --------------------------------------------------------------------------- */
+
+static int fill_hypercall_page(struct hv_vp *vp, uint64_t msr)
+{
+	uint8_t *page = overlay_page(&vp->hv->pages[HV_PAGE_HYPERCALL].overlay);
+	size_t len = (size_t)(hv_hypercall_code_end - hv_hypercall_code);
+
+	if (!(msr & HV_PAGE_MSR_ENABLE))
+		return 0;
+	memset(page, 0xcc, PAGE_SIZE);
+	memcpy(page, hv_hypercall_code, len);
+	return 0;
+}
+
+static void call64(struct hv_vp *vp, struct kvm_regs *regs)
+{
+	const struct hypercall_args args = {
+		.control = regs->rcx, .input = regs->rdx, .output = regs->r8, .read_xmm = hv_read_xmm};
+
+	regs->rax = hv_hypercall(vp, &args);
+}
+
+static uint64_t pair(uint64_t high, uint64_t low)
+{
+	return high << 32 | (low & 0xffffffffu);
+}
+
+static void call32(struct hv_vp *vp, struct kvm_regs *regs)
+{
+	const struct hypercall_args args = {
+		.control = pair(regs->rdx, regs->rax),
+		.input = pair(regs->rbx, regs->rcx),
+		.output = pair(regs->rdi, regs->rsi),
+		.read_xmm = hv_read_xmm,
+	};
+	uint64_t result = hv_hypercall(vp, &args);
+
+	regs->rax = result & 0xffffffffu;
+	regs->rdx = result >> 32;
+}
+
+/* The signal of a connection that has no eventfd bound: unknown, or just being closed. */
+static void signal_by_port(struct hv_vp *vp, uint32_t id, struct kvm_regs *regs)
+{
+	const struct hypercall_args args = {
+		.control = HV_CALL_SIGNAL_EVENT | HV_CONTROL_FAST, .input = id};
+	uint64_t status = hv_hypercall(vp, &args);
+
+	if (status)
+		regs->rax = HV_SIGNAL_FAILED | status;
+}
+
+static void hook_port(struct hv_vp *vp, uint16_t port, uint32_t value)
+{
+	struct kvm_regs regs;
+
+	/* Nothing answers at these ports unless the page with the code for them is there. */
+	if (!(vp->hv->pages[HV_PAGE_HYPERCALL].msr & HV_PAGE_MSR_ENABLE)) {
+		counter_add_shared(&vp->hv->host.vcpus->ports->unclaimed_writes, 1);
+		return;
+	}
+	if (vcpu_get_regs(vp->vcpu, &regs) < 0)
+		return;
+	if (port == HV_PORT_CALL64)
+		call64(vp, &regs);
+	else if (port == HV_PORT_CALL32)
+		call32(vp, &regs);
+	else
+		signal_by_port(vp, value, &regs);
+	(void)!vcpu_set_regs(vp->vcpu, &regs);
+}
+
+static void exit_hyperv(struct hv_vp *vp)
+{
+	/* KVM's own SynIC is not on: it has nothing to tell. */
+}
+
+/* --- Messages and events. ------------------------------------------------------------------ */
+
+static int post(struct hv_vp *vp, unsigned int sint, const struct hv_message *message)
+{
+	return synic_vp_post(&vp->synic, sint, message);
+}
+
+static int signal_flag(struct hv_vp *vp, unsigned int sint, unsigned int flag)
+{
+	return synic_vp_signal(&vp->synic, sint, flag);
+}
+
+static int bind_event(struct hv *hv, uint32_t id, int fd)
+{
+	uint64_t match = id;
+
+	return kvm_doorbell_add(hv->host.kvm, DOORBELL_PORT, HV_PORT_SIGNAL, 4, &match, fd);
+}
+
+static void unbind_event(struct hv *hv, uint32_t id, int fd)
+{
+	uint64_t match = id;
+
+	(void)!kvm_doorbell_remove(hv->host.kvm, DOORBELL_PORT, HV_PORT_SIGNAL, 4, &match, fd);
+}
+
+/* --- Setting up. --------------------------------------------------------------------------- */
+
+static int init_vm(struct hv *hv, struct error *err)
+{
+	static uint8_t none[HV_MSR_FILTER_BYTES];
+	int r = hv_filter_msrs(hv, none, err);
+
+	if (r < 0)
+		return r;
+	hv->host.vcpus->hook_port = HV_PORT_FIRST;
+	hv->host.vcpus->hook_port_count = HV_PORT_COUNT;
+	return 0;
+}
+
+static int init_vp(struct hv_vp *vp, struct error *err)
+{
+	synic_vp_init(&vp->synic, &synic_ops);
+	stimers_init(&vp->timers, &timer_ops, hv_has(vp->hv, HV_FEATURE_DIRECT_STIMERS));
+	vp->auto_eoi_poll_ns = AUTO_EOI_POLL_FIRST_NS;
+	return 0;
+}
+
+static void reset_vp(struct hv_vp *vp)
+{
+	vp->scontrol = 0;
+	synic_vp_reset(&vp->synic);
+	stimers_reset(&vp->timers);
+	for (size_t i = 0; i < ARRAY_SIZE(vp->auto_eoi); i++)
+		atomic_store(&vp->auto_eoi[i], 0);
+	vcpu_set_timer(vp->vcpu, 0);
+}
+
+static void finish_vp(struct hv_vp *vp)
+{
+	synic_vp_finish(&vp->synic);
+}
+
+const struct hv_engine hv_engine_user = {
+	.name = "user",
+	.served = served,
+	.init_vm = init_vm,
+	.init_vp = init_vp,
+	.reset_vp = reset_vp,
+	.finish_vp = finish_vp,
+	.fill_hypercall_page = fill_hypercall_page,
+	.page_msr = page_msr,
+	.read_msr = read_msr,
+	.write_msr = write_msr,
+	.hook_port = hook_port,
+	.exit = exit_hyperv,
+	.kicked = kicked,
+	.post = post,
+	.signal = signal_flag,
+	.bind_event = bind_event,
+	.unbind_event = unbind_event,
+};

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Reference time arithmetic. No locks: everything is constant after reftime_init().
+ */
+#include "hv-enlight/reftime.h"
+
+#include <string.h>
+#include <time.h>
+#include <x86intrin.h>
+
+uint64_t reftime_monotonic(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+static uint64_t guest_tsc(const struct reftime *time)
+{
+	return __rdtsc() + (uint64_t)time->guest_tsc_delta;
+}
+
+void reftime_init(struct reftime *time, uint64_t tsc_hz, int64_t guest_tsc_delta)
+{
+	*time = (struct reftime){.tsc_hz = tsc_hz,
+				 .guest_tsc_delta = guest_tsc_delta,
+				 .start_ns = reftime_monotonic()};
+	/* The scale is below 1: a TSC slower than reference time itself cannot carry it. */
+	if (tsc_hz <= REFTIME_HZ)
+		return;
+	time->by_tsc = true;
+	time->scale = (uint64_t)(((unsigned __int128)REFTIME_HZ << 64) / tsc_hz);
+	time->offset = -(int64_t)reftime_of_tsc(time, guest_tsc(time));
+}
+
+uint64_t reftime_of_tsc(const struct reftime *time, uint64_t tsc)
+{
+	return (uint64_t)((unsigned __int128)tsc * time->scale >> 64) + (uint64_t)time->offset;
+}
+
+uint64_t reftime_now(const struct reftime *time)
+{
+	if (time->by_tsc)
+		return reftime_of_tsc(time, guest_tsc(time));
+	return (reftime_monotonic() - time->start_ns) / 100;
+}
+
+uint64_t reftime_to_monotonic(const struct reftime *time, uint64_t when)
+{
+	uint64_t now = reftime_now(time), ns = reftime_monotonic(), left = when - now;
+
+	if (when <= now)
+		return ns;
+	/* Beyond some centuries the difference does not matter, but must not wrap. */
+	return ns + min_of(left, UINT64_MAX / 400) * 100;
+}
+
+void reftime_page(const struct reftime *time, struct hv_reference_tsc_page *page)
+{
+	memset(page, 0, sizeof(*page));
+	if (!time->by_tsc)
+		return;
+	page->tsc_sequence = 1;
+	page->tsc_scale = time->scale;
+	page->tsc_offset = time->offset;
+}
