@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What VPs tell the machine, and the hypervisor interface between the two. On vCPU threads.
+ */
+#include <stdio.h>
+
+#include "candela/machine_internal.h"
+#include "hv-enlight/hv.h"
+#include "vmm/log.h"
+
+/* --- VPs that cannot go on. ---------------------------------------------------------------- */
+
+static void on_ended(void *ctx, struct vcpu *vcpu, enum vcpu_end why, const char *detail)
+{
+	static const enum machine_end ends[] = {
+		[VCPU_END_TRIPLE_FAULT] = MACHINE_CRASH,   [VCPU_END_INTERNAL_ERROR] = MACHINE_CRASH,
+		[VCPU_END_HOST_ERROR] = MACHINE_FAILED,    [VCPU_END_SYSTEM_RESET] = MACHINE_RESET,
+		[VCPU_END_SYSTEM_OFF] = MACHINE_POWER_OFF, [VCPU_END_SYSTEM_CRASH] = MACHINE_CRASH,
+	};
+	char text[128];
+
+	snprintf(text, sizeof(text), "VP %u: %s", vcpu->index, detail);
+	machine_report(ctx, ends[why], 0, text);
+}
+
+/* --- The hooks that lead to the hypervisor interface. --------------------------------------- */
+
+static struct hv *hv_of(void *ctx)
+{
+	const struct machine *m = ctx;
+
+	return m->hv;
+}
+
+static enum vcpu_msr on_read_msr(void *ctx, struct vcpu *vcpu, uint32_t index, uint64_t *ret)
+{
+	return hv_read_msr(hv_of(ctx), vcpu, index, ret);
+}
+
+static enum vcpu_msr on_write_msr(void *ctx, struct vcpu *vcpu, uint32_t index, uint64_t value)
+{
+	return hv_write_msr(hv_of(ctx), vcpu, index, value);
+}
+
+static void on_hook_port(void *ctx, struct vcpu *vcpu, uint16_t port, uint32_t value)
+{
+	hv_hook_port(hv_of(ctx), vcpu, port, value);
+}
+
+static void on_hyperv(void *ctx, struct vcpu *vcpu)
+{
+	hv_exit(hv_of(ctx), vcpu);
+}
+
+static void on_kicked(void *ctx, struct vcpu *vcpu)
+{
+	hv_kicked(hv_of(ctx), vcpu);
+}
+
+const struct vcpu_hooks machine_plain_hooks = {.ended = on_ended};
+
+const struct vcpu_hooks machine_hv_hooks = {
+	.ended = on_ended,
+	.read_msr = on_read_msr,
+	.write_msr = on_write_msr,
+	.hook_port = on_hook_port,
+	.hyperv = on_hyperv,
+	.kicked = on_kicked,
+};
+
+/* --- Creation. ----------------------------------------------------------------------------- */
+
+static void on_hv_reset(void *ctx)
+{
+	machine_report(ctx, MACHINE_RESET, 0, "guest asked for a reset (MSR)");
+}
+
+static void on_hv_crash(void *ctx, const struct hv_crash *crash)
+{
+	char text[640];
+
+	snprintf(text, sizeof(text), "crash MSRs: %llx %llx %llx %llx %llx%s%s",
+		 (unsigned long long)crash->parameters[0], (unsigned long long)crash->parameters[1],
+		 (unsigned long long)crash->parameters[2], (unsigned long long)crash->parameters[3],
+		 (unsigned long long)crash->parameters[4], *crash->message ? ": " : "",
+		 crash->message);
+	machine_report(ctx, MACHINE_CRASH, 0, text);
+}
+
+static const struct hv_events events = {.reset = on_hv_reset, .crash = on_hv_crash};
+
+int machine_create_hv(struct machine *m, struct error *err)
+{
+	static const enum hv_engine_choice choices[] = {
+		[CONFIG_ENGINE_AUTO] = HV_ENGINE_AUTO,
+		[CONFIG_ENGINE_KERNEL] = HV_ENGINE_KERNEL,
+		[CONFIG_ENGINE_USER] = HV_ENGINE_USER,
+	};
+	const struct hv_config config = {
+		.engine = choices[m->config->hyperv.engine],
+		.events = &events,
+		.events_ctx = m,
+	};
+	const struct hv_host host = {
+		.kvm = &m->kvm,
+		.mem = m->mem,
+		.irqchip = &m->irqchip,
+		.vcpus = &m->vcpus,
+		.vp_count = m->config->cpus.count,
+		.first_slot = MACHINE_OVERLAY_SLOTS,
+	};
+	int r = hv_create(&config, &host, err, &m->hv);
+
+	if (r == 0)
+		log_debug("hyperv: engine %s, features %x", hv_engine_name(m->hv),
+			  hv_features(m->hv));
+	return r;
+}

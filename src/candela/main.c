@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+/*
+ * candela: a virtual machine monitor for KVM that speaks Hyper-V. This file only picks the
+ * subcommand.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "candela/commands.h"
+#include "candela/exit_status.h"
+#include "vmm/base.h"
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+};
+
+static const struct command commands[] = {
+	{"run", cmd_run, "run a VM in the foreground"},
+	{"check", cmd_check, "validate a configuration file"},
+	{"host", cmd_host, "show what this host can do, and what is missing"},
+};
+
+static void usage(FILE *out)
+{
+	fprintf(out, "Usage: candela COMMAND [ARGUMENT]...\n\nCommands:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+	fprintf(out, "\n\"candela COMMAND --help\" says more about one of them.\n");
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+		usage(stdout);
+		return EXIT_SUCCESS;
+	}
+	if (strcmp(name, "--version") == 0) {
+		printf("candela %s\n", CANDELA_VERSION);
+		return EXIT_SUCCESS;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	if (*name)
+		fprintf(stderr, "candela: unknown command \"%s\"\n", name);
+	usage(stderr);
+	return STATUS_USAGE;
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The result file. Keys are stable: scripts read them.
+ */
+#include "candela/result.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vmm/vcpu.h"
+
+static void add_ns(struct json_object *object, const char *key, uint64_t from, uint64_t to)
+{
+	if (from && to >= from)
+		json_object_object_add(object, key, json_object_new_uint64(to - from));
+}
+
+static void add_machine(struct json_object *object, const struct machine *machine)
+{
+	struct json_object *exits = json_object_new_object();
+
+	for (unsigned int i = 0; i < VCPU_EXIT_KINDS; i++)
+		json_object_object_add(exits, vcpu_exit_names[i],
+				       json_object_new_uint64(machine_exits(machine, i)));
+	json_object_object_add(object, "exits", exits);
+	json_object_object_add(object, "resets", json_object_new_uint64(machine_resets(machine)));
+}
+
+static int replace_file(const char *path, const char *text, struct error *err)
+{
+	char *temporary;
+	FILE *file;
+	int r = 0;
+
+	if (asprintf(&temporary, "%s.tmp.%d", path, (int)getpid()) < 0)
+		return error_set(err, -ENOMEM, "out of memory");
+	file = fopen(temporary, "we");
+	if (!file) {
+		r = error_errno(err, -errno, "%s", path);
+		goto free;
+	}
+	fprintf(file, "%s\n", text);
+	if (ferror(file))
+		r = -EIO;
+	if (fclose(file) != 0 && r == 0)
+		r = -errno;
+	if (r == 0 && rename(temporary, path) < 0)
+		r = -errno;
+	if (r < 0) {
+		error_errno(err, r, "%s", path);
+		unlink(temporary);
+	}
+free:
+	free(temporary);
+	return r;
+}
+
+int result_write(const char *path, const struct vm_config *config, const char *outcome, int status,
+		 const char *detail, const struct result_times *times, const struct machine *machine,
+		 struct error *err)
+{
+	struct json_object *object = json_object_new_object();
+	int r;
+
+	if (config->name)
+		json_object_object_add(object, "name", json_object_new_string(config->name));
+	json_object_object_add(object, "outcome", json_object_new_string(outcome));
+	json_object_object_add(object, "status", json_object_new_int(status));
+	json_object_object_add(object, "detail", json_object_new_string(detail));
+	add_ns(object, "setup_ns", times->process, times->guest);
+	add_ns(object, "run_ns", times->guest, times->end);
+	if (machine)
+		add_machine(object, machine);
+	r = replace_file(path, json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY),
+			 err);
+	json_object_put(object);
+	return r;
+}
