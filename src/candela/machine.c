@@ -16,6 +16,7 @@
 
 #include "devices/pc/serial.h"
 #include "hv-enlight/hv.h"
+#include "hv-enlight/test_device.h"
 #include "vmm/acpi.h"
 #include "vmm/layout.h"
 #include "vmm/log.h"
@@ -82,6 +83,8 @@ static int reset(struct machine *m, struct error *err)
 	m->resets++;
 	for (size_t i = 0; i < m->device_count; i++)
 		m->devices[i]->ops->reset(m->devices[i]);
+	if (m->hv_test)
+		hv_test_device_reset(m->hv_test);
 	if (m->hv)
 		hv_reset(m->hv);
 	r = irqchip_reset(&m->irqchip);
@@ -353,6 +356,7 @@ void machine_destroy(struct machine *m)
 		return;
 	vcpu_set_finish(&m->vcpus);
 	machine_remove_devices(m);
+	hv_test_device_destroy(m->hv_test);
 	hv_destroy(m->hv);
 	irqchip_finish(&m->irqchip);
 	loop_destroy(m->loop);

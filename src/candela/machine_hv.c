@@ -2,10 +2,13 @@
 /*
  * What VPs tell the machine, and the hypervisor interface between the two. On vCPU threads.
  */
+#include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "candela/machine_internal.h"
 #include "hv-enlight/hv.h"
+#include "hv-enlight/test_device.h"
 #include "vmm/log.h"
 
 /* --- VPs that cannot go on. ---------------------------------------------------------------- */
@@ -87,6 +90,52 @@ static void on_hv_crash(void *ctx, const struct hv_crash *crash)
 	machine_report(ctx, MACHINE_CRASH, 0, text);
 }
 
+struct switch_row {
+	enum hv_feature feature;
+	size_t offset; /* of the switch in struct config_hyperv_features */
+};
+
+static const struct switch_row switch_rows[] = {
+	{HV_FEATURE_RUNTIME, offsetof(struct config_hyperv_features, runtime)},
+	{HV_FEATURE_REFERENCE_TIME, offsetof(struct config_hyperv_features, reference_time)},
+	{HV_FEATURE_FREQUENCIES, offsetof(struct config_hyperv_features, frequencies)},
+	{HV_FEATURE_SYNIC, offsetof(struct config_hyperv_features, synic)},
+	{HV_FEATURE_STIMERS, offsetof(struct config_hyperv_features, stimers)},
+	{HV_FEATURE_DIRECT_STIMERS, offsetof(struct config_hyperv_features, direct_stimers)},
+	{HV_FEATURE_APIC, offsetof(struct config_hyperv_features, apic)},
+	{HV_FEATURE_RESET, offsetof(struct config_hyperv_features, reset)},
+	{HV_FEATURE_IDLE, offsetof(struct config_hyperv_features, idle)},
+	{HV_FEATURE_CRASH, offsetof(struct config_hyperv_features, crash)},
+	{HV_FEATURE_RELAXED, offsetof(struct config_hyperv_features, relaxed)},
+	{HV_FEATURE_SPINLOCKS, offsetof(struct config_hyperv_features, spinlocks)},
+	{HV_FEATURE_IPI, offsetof(struct config_hyperv_features, ipi)},
+	{HV_FEATURE_TLB_FLUSH, offsetof(struct config_hyperv_features, tlb_flush)},
+	{HV_FEATURE_VP_REGISTERS, offsetof(struct config_hyperv_features, vp_registers)},
+	{HV_FEATURE_XMM_INPUT, offsetof(struct config_hyperv_features, xmm_input)},
+	{HV_FEATURE_EXTENDED_CALLS, offsetof(struct config_hyperv_features, extended_calls)},
+	{HV_FEATURE_SINT_POLLING, offsetof(struct config_hyperv_features, sint_polling)},
+	{HV_FEATURE_NO_AUTO_EOI, offsetof(struct config_hyperv_features, no_auto_eoi)},
+};
+
+static_assert(ARRAY_SIZE(switch_rows) == HV_FEATURE_COUNT, "a switch for each feature");
+
+static struct hv_feature_switches switches_of(const struct config_hyperv_features *features)
+{
+	struct hv_feature_switches switches = {0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(switch_rows); i++) {
+		const struct switch_row *row = &switch_rows[i];
+		enum config_switch value;
+
+		memcpy(&value, (const char *)features + row->offset, sizeof(value));
+		if (value == CONFIG_SWITCH_ON)
+			switches.on |= HV_FEATURE_BIT(row->feature);
+		else if (value == CONFIG_SWITCH_OFF)
+			switches.off |= HV_FEATURE_BIT(row->feature);
+	}
+	return switches;
+}
+
 static const struct hv_events events = {.reset = on_hv_reset, .crash = on_hv_crash};
 
 int machine_create_hv(struct machine *m, struct error *err)
@@ -98,6 +147,8 @@ int machine_create_hv(struct machine *m, struct error *err)
 	};
 	const struct hv_config config = {
 		.engine = choices[m->config->hyperv.engine],
+		.switches = switches_of(&m->config->hyperv.features),
+		.spin_retries = m->config->hyperv.spin_retries,
 		.events = &events,
 		.events_ctx = m,
 	};
@@ -111,8 +162,11 @@ int machine_create_hv(struct machine *m, struct error *err)
 	};
 	int r = hv_create(&config, &host, err, &m->hv);
 
-	if (r == 0)
-		log_debug("hyperv: engine %s, features %x", hv_engine_name(m->hv),
-			  hv_features(m->hv));
-	return r;
+	if (r < 0)
+		return r;
+	log_debug("hyperv: engine %s, features %x", hv_engine_name(m->hv), hv_features(m->hv));
+	if (!m->config->hyperv.test_device)
+		return 0;
+	r = hv_test_device_create(m->hv, err, &m->hv_test);
+	return r < 0 ? r : hv_test_device_attach(m->hv_test, &m->ports, err);
 }

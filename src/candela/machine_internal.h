@@ -21,6 +21,7 @@
 #include "vmm/vcpu.h"
 
 struct hv;
+struct hv_test_device;
 struct serial;
 struct rtc;
 struct pm;
@@ -45,6 +46,7 @@ struct machine {
 	struct boot_image *image;
 	struct vcpu_set vcpus;
 	struct hv *hv; /* NULL: the guest sees no hypervisor */
+	struct hv_test_device *hv_test; /* NULL: not wanted */
 
 	/* In the order in which they were made; destroyed in reverse. */
 	struct device *devices[MACHINE_DEVICES_MAX];

@@ -89,9 +89,11 @@ struct hv_vp {
 
 struct hv_connection {
 	uint32_t id;
-	synic_message_handler *handler; /* NULL: an event connection */
+	/* One of these three: a message handler, an event handler, an event's descriptor. */
+	synic_message_handler *handler;
+	synic_event_handler *event;
+	int fd; /* else -1 */
 	void *ctx;
-	int fd;
 };
 
 #define HV_CONNECTIONS_MAX 4096

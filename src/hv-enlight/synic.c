@@ -33,6 +33,14 @@ int synic_signal_event(struct hv *hv, unsigned int vp, unsigned int sint, unsign
 	return hv->engine->signal(&hv->vps[vp], sint, flag);
 }
 
+int synic_raise(struct hv *hv, unsigned int vp, unsigned int sint)
+{
+	if (vp >= hv->host.vp_count || sint >= HV_SINT_COUNT)
+		return -EINVAL;
+	synic_vp_raise(&hv->vps[vp].synic, sint);
+	return 0;
+}
+
 void synic_set_room_callback(struct hv *hv, void (*room)(void *ctx, unsigned int vp), void *ctx)
 {
 	hv->room = room;
@@ -75,7 +83,7 @@ static int open_connection(struct hv *hv, const struct hv_connection *connection
 
 	pthread_mutex_lock(&hv->connections_lock);
 	r = add(hv, connection);
-	if (r == 0 && !connection->handler) {
+	if (r == 0 && connection->fd >= 0) {
 		r = hv->engine->bind_event(hv, connection->id, connection->fd);
 		if (r < 0)
 			hv->connection_count--;
@@ -95,6 +103,12 @@ int synic_open_event(struct hv *hv, uint32_t id, int eventfd)
 	return open_connection(hv, &(struct hv_connection){.id = id, .fd = eventfd});
 }
 
+int synic_open_event_handler(struct hv *hv, uint32_t id, synic_event_handler *handler, void *ctx)
+{
+	return open_connection(
+		hv, &(struct hv_connection){.id = id, .event = handler, .ctx = ctx, .fd = -1});
+}
+
 void synic_close(struct hv *hv, uint32_t id)
 {
 	struct hv_connection *connection;
@@ -102,7 +116,7 @@ void synic_close(struct hv *hv, uint32_t id)
 	pthread_mutex_lock(&hv->connections_lock);
 	connection = find(hv, id);
 	if (connection) {
-		if (!connection->handler)
+		if (connection->fd >= 0)
 			hv->engine->unbind_event(hv, id, connection->fd);
 		*connection = hv->connections[--hv->connection_count];
 	}
@@ -133,7 +147,9 @@ enum hv_status hv_signal_from_guest(struct hv *hv, uint32_t id, uint16_t flag)
 
 	pthread_mutex_lock(&hv->connections_lock);
 	connection = find(hv, id);
-	if (connection && !connection->handler) {
+	if (connection && connection->event) {
+		status = connection->event(connection->ctx, flag);
+	} else if (connection && connection->fd >= 0) {
 		/* Connections of ours have one flag, number 0. */
 		status = flag ? HV_STATUS_INVALID_PARAMETER : HV_STATUS_SUCCESS;
 		if (!flag && write(connection->fd, &one, sizeof(one)) < 0)

@@ -27,6 +27,9 @@ int synic_post_message(struct hv *hv, unsigned int vp, unsigned int sint, uint32
  */
 int synic_signal_event(struct hv *hv, unsigned int vp, unsigned int sint, unsigned int flag) must_check;
 
+/* Interrupts VP @vp as @sint says, without a message or an event. Any thread. -EINVAL as above. */
+int synic_raise(struct hv *hv, unsigned int vp, unsigned int sint) must_check;
+
 /* A queue that answered -EAGAIN has room. One for all; set before the VPs run. Any vCPU thread. */
 void synic_set_room_callback(struct hv *hv, void (*room)(void *ctx, unsigned int vp), void *ctx);
 
@@ -42,5 +45,10 @@ int synic_open_message(struct hv *hv, uint32_t id, synic_message_handler *handle
 		       void *ctx) must_check;
 /* Signals go to @eventfd, without an exit to us where the engine can. The descriptor stays the caller's. */
 int synic_open_event(struct hv *hv, uint32_t id, int eventfd) must_check;
+/* What an event connection does with a signal, where it is to be done on the signalling VP's thread. */
+typedef enum hv_status synic_event_handler(void *ctx, uint16_t flag);
+/* As synic_open_event(), but each signal exits to us and calls @handler. */
+int synic_open_event_handler(struct hv *hv, uint32_t id, synic_event_handler *handler,
+			     void *ctx) must_check;
 /* After this no handler runs and nothing is signalled any more. Not from inside a handler. */
 void synic_close(struct hv *hv, uint32_t id);

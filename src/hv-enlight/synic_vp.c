@@ -244,3 +244,11 @@ int synic_vp_signal(struct synic_vp *synic, unsigned int sint, unsigned int flag
 	pthread_mutex_unlock(&synic->lock);
 	return r;
 }
+
+void synic_vp_raise(struct synic_vp *synic, unsigned int sint)
+{
+	pthread_mutex_lock(&synic->lock);
+	if (synic->enabled)
+		interrupt(synic, sint);
+	pthread_mutex_unlock(&synic->lock);
+}

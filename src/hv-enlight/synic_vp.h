@@ -95,3 +95,6 @@ bool synic_vp_try_post(struct synic_vp *synic, unsigned int sint, const struct h
 
 /* Sets event flag @flag of @sint. -EINVAL for a bad flag, -ENODEV when the page is not enabled. */
 int synic_vp_signal(struct synic_vp *synic, unsigned int sint, unsigned int flag) must_check;
+
+/* The interrupt of @sint alone. */
+void synic_vp_raise(struct synic_vp *synic, unsigned int sint);

@@ -52,9 +52,37 @@ enum config_on_panic { CONFIG_PANIC_EXIT, CONFIG_PANIC_IGNORE };
 enum config_identity { CONFIG_IDENTITY_MICROSOFT, CONFIG_IDENTITY_NONE };
 enum config_engine { CONFIG_ENGINE_AUTO, CONFIG_ENGINE_KERNEL, CONFIG_ENGINE_USER };
 
+enum config_switch { CONFIG_SWITCH_AUTO, CONFIG_SWITCH_ON, CONFIG_SWITCH_OFF };
+
+/* One for each feature of the interface, under its name (hv-enlight/hv_features.h). */
+struct config_hyperv_features {
+	enum config_switch runtime;
+	enum config_switch reference_time;
+	enum config_switch frequencies;
+	enum config_switch synic;
+	enum config_switch stimers;
+	enum config_switch direct_stimers;
+	enum config_switch apic;
+	enum config_switch reset;
+	enum config_switch idle;
+	enum config_switch crash;
+	enum config_switch relaxed;
+	enum config_switch spinlocks;
+	enum config_switch ipi;
+	enum config_switch tlb_flush;
+	enum config_switch vp_registers;
+	enum config_switch xmm_input;
+	enum config_switch extended_calls;
+	enum config_switch sint_polling;
+	enum config_switch no_auto_eoi;
+};
+
 struct config_hyperv {
 	enum config_identity identity;
 	enum config_engine engine;
+	struct config_hyperv_features features;
+	uint32_t spin_retries; /* 0: guests never report a spin */
+	bool test_device;
 };
 
 struct vm_config {

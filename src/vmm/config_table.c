@@ -43,6 +43,16 @@ static const char *const identity_names[] = {
 	NULL,
 };
 
+static const char *const switch_names[] = {"auto", "on", "off", NULL};
+
+/* A feature of the Hyper-V interface: on where it is served, unless said otherwise. */
+#define HYPERV_SWITCH(name, member, help_)                                                         \
+	{                                                                                          \
+		.key = "hyperv." name, CONFIG_AT_ENUM(VM, hyperv.features.member, config_switch),  \
+		.names = switch_names, .preset = "auto", .metavar = "SWITCH", .help = help_,       \
+		.group = CONFIG_GROUP_HYPERV,                                                      \
+	}
+
 static const char *const engine_names[] = {
 	[CONFIG_ENGINE_AUTO] = "auto",
 	[CONFIG_ENGINE_KERNEL] = "kernel",
@@ -234,10 +244,49 @@ static const struct config_row vm_rows[] = {
 		.preset = "auto",
 		.option = "hyperv-engine",
 		.metavar = "WHICH",
-		.help = "what serves hypercalls and synthetic MSRs: the host's KVM or candela itself; "
-			"auto takes KVM's where the host has it",
+		.help = "what serves hypercalls and synthetic MSRs: the host's KVM or candela "
+			"itself; auto takes KVM's where the host has it",
 		.group = CONFIG_GROUP_HYPERV,
 	},
+	{
+		.key = "hyperv.spin-retries",
+		CONFIG_AT_UINT(VM, hyperv.spin_retries),
+		.max = UINT32_MAX - 1,
+		.preset = "4095",
+		.metavar = "N",
+		.help = "spins after which a guest reports a long wait; 0 is never",
+		.group = CONFIG_GROUP_HYPERV,
+	},
+	{
+		.key = "hyperv.test-device",
+		CONFIG_AT_BOOL(VM, hyperv.test_device),
+		.preset = "false",
+		.option = "hyperv-test-device",
+		.help = "device for testing the synthetic interrupt controller (port 0x3000)",
+		.group = CONFIG_GROUP_HYPERV,
+	},
+	HYPERV_SWITCH("runtime", runtime, "run time of virtual processors"),
+	HYPERV_SWITCH("reference-time", reference_time, "reference counter and reference TSC page"),
+	HYPERV_SWITCH("frequencies", frequencies, "frequencies of the TSC and the APIC timer"),
+	HYPERV_SWITCH("synic", synic, "synthetic interrupt controller: messages and events"),
+	HYPERV_SWITCH("stimers", stimers, "synthetic timers"),
+	HYPERV_SWITCH("direct-stimers", direct_stimers,
+		      "synthetic timers that interrupt without a message"),
+	HYPERV_SWITCH("apic", apic, "EOI, ICR, TPR and the VP assist page as MSRs"),
+	HYPERV_SWITCH("reset", reset, "reset by MSR"),
+	HYPERV_SWITCH("idle", idle, "idle by MSR (off unless asked for)"),
+	HYPERV_SWITCH("crash", crash,
+		      "crash reports by MSR; some Windows skip their dump when it is there"),
+	HYPERV_SWITCH("relaxed", relaxed, "tells guests to relax their watchdogs"),
+	HYPERV_SWITCH("spinlocks", spinlocks, "guests report long spins"),
+	HYPERV_SWITCH("ipi", ipi, "interrupts to many processors in one hypercall"),
+	HYPERV_SWITCH("tlb-flush", tlb_flush, "TLB flushes by hypercall"),
+	HYPERV_SWITCH("vp-registers", vp_registers, "registers by hypercall"),
+	HYPERV_SWITCH("xmm-input", xmm_input, "hypercall input in XMM registers"),
+	HYPERV_SWITCH("extended-calls", extended_calls,
+		      "extended hypercalls: pages given back without a balloon"),
+	HYPERV_SWITCH("sint-polling", sint_polling, "synthetic interrupts that guests poll for"),
+	HYPERV_SWITCH("no-auto-eoi", no_auto_eoi, "asks guests not to use AutoEOI"),
 
 	/* How it ends. */
 	{
@@ -263,7 +312,7 @@ static const struct config_row vm_rows[] = {
 	{
 		.key = "timeout",
 		CONFIG_AT_DURATION(VM, timeout_ns),
-		.max = 365 * 24 * 3600 * NSEC_PER_SEC,
+		.max = 365ull * 24 * 3600 * NSEC_PER_SEC,
 		.preset = "0",
 		.option = "timeout",
 		.metavar = "TIME",
