@@ -71,14 +71,13 @@ const struct error *host_obstacle(const struct host_probe *probe)
 
 enum host_engine host_engine(const struct kvm *kvm)
 {
+	/* Both engines have some MSRs come to us, and all others not. */
+	if (!kvm_has(kvm, KVM_HAS_USER_SPACE_MSR) || !kvm_has(kvm, KVM_HAS_MSR_FILTER))
+		return HOST_ENGINE_NONE;
 	if (kvm_has(kvm, KVM_HAS_HYPERV) && kvm_has(kvm, KVM_HAS_HYPERV_SYNIC2) &&
 	    kvm_has(kvm, KVM_HAS_HYPERV_EVENTFD) && kvm_has(kvm, KVM_HAS_HYPERV_CPUID))
 		return HOST_ENGINE_KERNEL;
-	/* A KVM with Hyper-V of its own answers the MSRs itself unless they are filtered away. */
-	if (kvm_has(kvm, KVM_HAS_USER_SPACE_MSR) &&
-	    (kvm_has(kvm, KVM_HAS_MSR_FILTER) || !kvm_has(kvm, KVM_HAS_HYPERV)))
-		return HOST_ENGINE_USER;
-	return HOST_ENGINE_NONE;
+	return HOST_ENGINE_USER;
 }
 
 bool host_software_kvm(const struct host *host, const struct host_probe *probe)

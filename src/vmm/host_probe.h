@@ -46,7 +46,10 @@ void host_probe(struct host_probe *probe);
 /* Why no VM can run on this host; NULL when one can. */
 const struct error *host_obstacle(const struct host_probe *probe);
 
-/* The engine that hyperv.engine=auto gets on a KVM with these capabilities. */
+/*
+ * The engine that hyperv.engine=auto gets on a KVM with these capabilities. It must say what the
+ * engines of src/hv-enlight ask for.
+ */
 enum host_engine host_engine(const struct kvm *kvm);
 
 /*

@@ -14,12 +14,13 @@ FUNCTION_LINES = 60   # from its opening brace to its closing one, both in the f
 LINE_COLUMNS = 100    # .c and .h, tabs of 8
 
 C_LICENCE = '// SPDX-License-Identifier: MIT'
+H_LICENCE = '/* SPDX-License-Identifier: MIT */'  # also good in headers: assembly may include them
 LICENCE = 'SPDX-License-Identifier: MIT'
 
 
 def check_licence(t, path, lines):
     if path.endswith(('.c', '.h')):
-        if lines[0] != C_LICENCE:
+        if lines[0] != C_LICENCE and not (path.endswith('.h') and lines[0] == H_LICENCE):
             t.say(path, 1, f'the first line is not "{C_LICENCE}"')
     elif path.endswith(('.S', '.py', '.sh', '.lds')) or lines[0].startswith('#!'):
         if not any(LICENCE in line for line in lines[:2]):

@@ -13,6 +13,7 @@ SPDX = '// SPDX-License-Identifier: MIT\n'
 GOOD = {
     'src/vmm/base.h': SPDX + '#pragma once\n#include <stdint.h>\n',
     'src/vmm/mem.c': SPDX + '#include "vmm/base.h"\n/* exit(1) */\nint x(void)\n{\n\treturn 1;\n}\n',
+    'src/vmm/asm.h': '/* SPDX-License-Identifier: MIT */\n#pragma once\n',
     'src/vmm/acpi_proto.h': SPDX + '#pragma once\n#include <stdint.h>\n',
     'src/hv-enlight/synic.h': SPDX + '#pragma once\n#include "vmm/base.h"\n',
     'src/vmbus/ring.h': SPDX + '#pragma once\n#include "vmm/base.h"\n',
@@ -33,6 +34,10 @@ GOOD = {
 }
 
 LONG_FUNCTION = 'int f(void)\n{\n' + '\t;\n' * 59 + '}\n'
+
+# The layout that the format test compares with.
+with open(os.path.join(HERE, '../../.clang-format'), encoding='utf-8') as layout:
+    GOOD['.clang-format'] = layout.read()
 
 # A lint test, files that differ from the good ones (None: not there), and a part of what it must say.
 BAD = [
@@ -94,7 +99,7 @@ def run(lint, files):
             with open(full, 'w', encoding='utf-8') as f:
                 f.write(text)
         script = os.path.join(HERE, lint)
-        command = [sys.executable, script + '.py'] if os.path.exists(script + '.py') else [script + '.sh']
+        command = [sys.executable, '-B', script + '.py'] if os.path.exists(script + '.py') else [script + '.sh']
         return subprocess.run(command + [root], text=True, check=False,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 

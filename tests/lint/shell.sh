@@ -26,5 +26,6 @@ if [ ${#scripts[@]} -eq 0 ]; then
 	echo "no scripts found"
 	exit 1
 fi
-shellcheck "${scripts[@]}"
+# SC2317: version 0.9 takes functions that are called by a trap or a variable's value for unreachable.
+shellcheck --exclude=SC2317 "${scripts[@]}"
 echo "ok: ${#scripts[@]} scripts"
