@@ -171,7 +171,7 @@ static uint64_t usable_tsc_hz(struct hv *hv, int64_t *ret_delta)
 {
 	const struct vcpu_set *set = hv->host.vcpus;
 	int khz = ioctl(set->vcpus[0].fd, KVM_GET_TSC_KHZ, 0);
-	int64_t slack = (int64_t)khz * (TSC_SLACK_NS / 1000) / 1000, delta;
+	int64_t slack = (int64_t)khz * (TSC_SLACK_NS / 1000) / 1000, delta = 0;
 
 	if (khz <= 0 || tsc_delta(&set->vcpus[0], ret_delta) < 0)
 		return 0;
