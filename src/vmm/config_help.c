@@ -92,7 +92,7 @@ static void describe(const struct config_row *row, char *buf, size_t size)
 	snprintf(buf, size, "%s", row->help);
 	if (facts[0])
 		append(buf, size, " (%s)", facts + 2);
-	if (row->key)
+	if (row->key && row->option)
 		append(buf, size, " [%s]", row->key);
 }
 
@@ -100,7 +100,10 @@ static void help_row(FILE *out, const struct config_row *row)
 {
 	char left[128], right[1024];
 
-	option_column(row, left, sizeof(left));
+	if (row->option)
+		option_column(row, left, sizeof(left));
+	else
+		snprintf(left, sizeof(left), "  %s", row->key);
 	describe(row, right, sizeof(right));
 	fputs(left, out);
 	/* Two blanks at least between the columns, or a line of its own. */
@@ -131,6 +134,24 @@ static void help_group(FILE *out, const struct config_verb_info *verb, enum conf
 	}
 }
 
+/* Keys without an option of their own are for files and --set. */
+static void help_keys(FILE *out)
+{
+	bool titled = false;
+	size_t i;
+
+	for (i = 0; i < config_vm_table.row_count; i++) {
+		const struct config_row *row = &config_vm_table.rows[i];
+
+		if (!row->key || row->option || row->kind == CONFIG_IGNORED)
+			continue;
+		if (!titled)
+			fputs("\nFurther keys, for the file and for --set:\n", out);
+		titled = true;
+		help_row(out, row);
+	}
+}
+
 void config_help(FILE *out, const char *verb_name)
 {
 	const struct config_verb_info *verb = config_verb_find(verb_name);
@@ -141,12 +162,13 @@ void config_help(FILE *out, const char *verb_name)
 	wrap(out, verb->about, 0, 0);
 	for (group = 0; group < CONFIG_GROUP_COUNT; group++)
 		help_group(out, verb, (enum config_group)group);
+	help_keys(out);
 	fputc('\n', out);
 	wrap(out,
 	     "In [brackets] stands the key in the file: [cpus.count] is "
 	     "{ \"cpus\": { \"count\": 2 } } there. Sizes take K, M, G or T, powers of 1024; times "
-	     "take ms, s, m, h or d. Relative paths begin at the working directory, those in a file "
-	     "where the file is. An option that may be repeated adds to what the file has; "
+	     "take ms, s, m, h or d. Relative paths begin at the working directory, those in a "
+	     "file where the file is. An option that may be repeated adds to what the file has; "
 	     "--no-OPTION before it takes that away, and also empties a text or a path.",
 	     0, 0);
 	fputc('\n', out);

@@ -174,7 +174,8 @@ static int load_member(struct loader *l, const struct config_table *table, void 
 		return load_array(l, row, base, value);
 	if (row)
 		return load_value(l, row, base, value);
-	strcat(full, ".");
+	full[len] = '.';
+	full[len + 1] = '\0';
 	if (!is_prefix(table, full))
 		return config_tree_unknown(table, prefix, key, l->err);
 	if (!json_object_is_type(value, json_type_object))

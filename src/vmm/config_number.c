@@ -22,8 +22,10 @@ static const struct unit size_units[] = {
 };
 
 static const struct unit duration_units[] = {
-	{"d", 24 * 3600 * NSEC_PER_SEC}, {"h", 3600 * NSEC_PER_SEC},
-	{"m", 60 * NSEC_PER_SEC},        {"s", NSEC_PER_SEC},
+	{"d", 24ull * 3600 * NSEC_PER_SEC},
+	{"h", 3600 * NSEC_PER_SEC},
+	{"m", 60 * NSEC_PER_SEC},
+	{"s", NSEC_PER_SEC},
 	{"ms", NSEC_PER_MSEC},
 };
 

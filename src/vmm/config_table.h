@@ -53,8 +53,8 @@ enum config_verb {
 
 struct config_row {
 	/*
-	 * The path inside its own table: "cpus.count". NULL: not in JSON, the command line only; and
-	 * for the one row of a CONFIG_ITEM_VALUE table.
+	 * The path inside its own table: "cpus.count". NULL: not in JSON, on the command line only;
+	 * and the one row of a CONFIG_ITEM_VALUE table has none.
 	 */
 	const char *key;
 
@@ -84,7 +84,7 @@ struct config_row {
 
 /* How one item of an array is written in an option's value. */
 enum config_item_syntax {
-	CONFIG_ITEM_KEYS, /* [MAIN][,KEY=VALUE]...: MAIN is the first row's value; ",," is a comma */
+	CONFIG_ITEM_KEYS,  /* [MAIN][,KEY=VALUE]...: MAIN is of the first row; ",," is a comma */
 	CONFIG_ITEM_WORDS, /* MAIN [REST]: the first row's value to the first blank, the second's */
 	CONFIG_ITEM_VALUE, /* items are no objects but values of the only row, which has no key */
 };

@@ -309,11 +309,12 @@ static int scan_array(struct scan *s)
 /* One value, with the blanks around it. */
 static int scan_value(struct scan *s)
 {
-	char c;
+	char c = '\0';
 	int r;
 
 	skip_blanks(s);
-	c = s->p < s->end ? *s->p : '\0';
+	if (s->p < s->end)
+		c = *s->p;
 	if (c == '{' || c == '[') {
 		if (s->depth == JSON_SCAN_MAX_DEPTH)
 			return fail(s, s->p, "nested too deeply");
@@ -341,8 +342,8 @@ int json_scan(const char *text, size_t len, struct error *err)
 	skip_blanks(&s);
 	if (s.p == s.end)
 		return fail(&s, s.p, "expected a value, but there is no text");
-	s.bytes = malloc(len);
-	s.keys = calloc(JSON_SCAN_MAX_DEPTH * JSON_SCAN_MAX_KEYS, sizeof(s.keys[0]));
+	s.bytes = malloc(len + 1);
+	s.keys = calloc((size_t)JSON_SCAN_MAX_DEPTH * JSON_SCAN_MAX_KEYS, sizeof(s.keys[0]));
 	if (s.bytes && s.keys) {
 		r = scan_value(&s);
 		if (r == 0 && s.p < s.end)

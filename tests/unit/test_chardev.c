@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Character devices: the life cycle, and the backends without a peer that comes and goes: null, file
- * and stdio. The terminal has tests of its own, test_chardev_tty.
+ * Character devices: the life cycle, and the backends without a peer that comes and goes: null,
+ * file and stdio. The terminal has tests of its own, test_chardev_tty.
  */
 #include <errno.h>
 
@@ -20,6 +20,33 @@ START_TEST(never_started)
 		unlink(path);
 	}
 	chardev_destroy(NULL);
+}
+END_TEST
+
+static unsigned int open_descriptors(void)
+{
+	unsigned int n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+START_TEST(descriptors_are_closed)
+{
+	unsigned int before = open_descriptors();
+
+	for (int kind = CHARDEV_NULL; kind <= CHARDEV_UNIX; kind++) {
+		create((enum chardev_kind)kind);
+		run_for(loop, 2);
+		close_and_destroy();
+		unlink(path);
+		ck_assert_uint_eq(open_descriptors(), before);
+	}
+	ck_assert_int_lt(try_create(CHARDEV_UNIX, "/none/x"), 0);
+	ck_assert_int_lt(try_create(CHARDEV_FILE, "/none/x"), 0);
+	ck_assert_uint_eq(open_descriptors(), before);
+	cd = NULL;
 }
 END_TEST
 
@@ -256,6 +283,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 20);
 	tcase_add_test(tc, never_started);
+	tcase_add_test(tc, descriptors_are_closed);
 	tcase_add_test(tc, null);
 	tcase_add_test(tc, writing_after_close);
 	tcase_add_test(tc, file);

@@ -61,6 +61,34 @@ START_TEST(pty_somebody_writes_and_leaves)
 }
 END_TEST
 
+/* The last one leaves and the next one comes in no time, again and again. */
+START_TEST(pty_quick_changes)
+{
+	char text[16];
+	int fd = -1;
+
+	create(CHARDEV_PTY);
+	for (unsigned int i = 0; i < 6; i++) {
+		close(fd);
+		fd = open_pty();
+		snprintf(text, sizeof(text), "in %u", i);
+		type_at(fd, text);
+		if (i % 3 == 0) {
+			/* Leaves before the loop has seen anything of it. */
+			close(fd);
+			fd = -1;
+		}
+		expect_input(text);
+		if (i % 3 == 0)
+			fd = open_pty();
+		snprintf(text, sizeof(text), "out %u", i);
+		send_text(text);
+		expect_at(fd, text);
+	}
+	close(fd);
+}
+END_TEST
+
 START_TEST(pty_reader_that_does_not_read)
 {
 	static uint8_t big[100000];
@@ -144,6 +172,7 @@ int main(void)
 	tcase_set_timeout(tc, 20);
 	tcase_add_test(tc, pty);
 	tcase_add_test(tc, pty_somebody_writes_and_leaves);
+	tcase_add_test(tc, pty_quick_changes);
 	tcase_add_test(tc, pty_reader_that_does_not_read);
 	tcase_add_test(tc, pty_input_that_nobody_takes);
 	tcase_add_test(tc, pty_scrollback_is_bounded);

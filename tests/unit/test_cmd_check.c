@@ -17,14 +17,15 @@
 #define MAX_ARGS 16
 
 static char out[65536], err[4096];
-static char file[] = "/tmp/candela-test-XXXXXX";
+static const char template[] = "/tmp/candela-test-XXXXXX";
+static char file[sizeof(template)];
 
 static void setup(void)
 {
 	static const char text[] = "{\"boot\":{\"kernel\":\"/k\"},\"cpus\":{\"count\":2}}";
 	int fd;
 
-	strcpy(file + strlen(file) - 6, "XXXXXX");
+	memcpy(file, template, sizeof(template));
 	fd = mkstemp(file);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);

@@ -4,6 +4,7 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,7 +80,7 @@ END_TEST
 
 START_TEST(socket_path)
 {
-	char text[5 + 109] = "unix:";
+	char text[5 + 109] = "unix:", file[5 + 109];
 
 	memset(text + 5, 'a', 107);
 	set("serial", text);
@@ -91,8 +92,8 @@ START_TEST(socket_path)
 				     "serial: expected a path of at most 107 bytes, got 108, "
 				     "because Unix sockets allow no more: aaa"));
 	/* A file may be anywhere. */
-	memcpy(text, "file:", 5);
-	set("serial", text);
+	snprintf(file, sizeof(file), "file:%s", text + 5);
+	set("serial", file);
 	check_good();
 }
 END_TEST

@@ -17,7 +17,8 @@
 static struct vm_config config;
 static struct config_cli_result result;
 static struct error err;
-static char file[] = "/tmp/candela-test-XXXXXX";
+static const char template[] = "/tmp/candela-test-XXXXXX";
+static char file[sizeof(template)];
 
 static void setup(void)
 {
@@ -27,7 +28,7 @@ static void setup(void)
 		"\"modules\":[{\"path\":\"/fm\"}]}}";
 	int fd;
 
-	strcpy(file + strlen(file) - 6, "XXXXXX");
+	memcpy(file, template, sizeof(template));
 	fd = mkstemp(file);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
@@ -306,15 +307,13 @@ END_TEST
 
 START_TEST(long_words)
 {
-	char line[600] = "run|--";
+	char line[600];
 
-	memset(line + 6, 'n', 500);
+	snprintf(line, sizeof(line), "run|--%0500d", 0);
 	ck_assert_int_eq(parse(line), -EINVAL);
-	strcpy(line + 500, "=1");
+	snprintf(line, sizeof(line), "run|--%0500d=1", 0);
 	ck_assert_int_eq(parse(line), -EINVAL);
-	strcpy(line, "run|--set|");
-	memset(line + 10, '[', 400);
-	strcpy(line + 410, "=1");
+	snprintf(line, sizeof(line), "run|--set|[%0500d=1", 0);
 	ck_assert_int_eq(parse(line), -EINVAL);
 }
 END_TEST

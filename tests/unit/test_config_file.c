@@ -15,7 +15,8 @@
 
 static struct vm_config config;
 static struct error err;
-static char home[] = "/tmp/candela-test-XXXXXX";
+static const char template[] = "/tmp/candela-test-XXXXXX";
+static char home[sizeof(template)];
 
 static void write_file(const char *name, const char *text)
 {
@@ -28,7 +29,7 @@ static void write_file(const char *name, const char *text)
 
 static void setup(void)
 {
-	strcpy(home + strlen(home) - 6, "XXXXXX");
+	memcpy(home, template, sizeof(template));
 	ck_assert_ptr_nonnull(mkdtemp(home));
 	ck_assert_int_eq(chdir(home), 0);
 	ck_assert_int_eq(mkdir("d", 0700), 0);

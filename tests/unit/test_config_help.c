@@ -49,6 +49,11 @@ static void check_rows(const struct config_table *table, const struct config_ver
 		const struct config_row *row = &table->rows[i];
 		bool on_by_default = row->kind == CONFIG_BOOL && row->preset;
 
+		/* What has no option is found by its key. */
+		if (!row->option && row->kind != CONFIG_IGNORED) {
+			snprintf(option, sizeof(option), "\n  %s ", row->key);
+			ck_assert_msg(strstr(text, option) != NULL, "%s", option);
+		}
 		if (!row->option)
 			continue;
 		snprintf(option, sizeof(option), "--%s%s", on_by_default ? "[no-]" : "",

@@ -33,11 +33,14 @@ START_TEST(all_types)
 {
 	ck_assert_int_eq(
 		load("{ \"name\": \"web-1\", \"note\": \"\\u00e9\\n\\\"\", \"wait\": \"5m\",\n"
-		     "\"place\": { \"path\": \"a\", \"count\": 7, \"deep\": { \"size\": \"64K\" } },\n"
-		     "\"color\": \"red\", \"fast\": false, \"serial\": \"unix:s\", \"extra\": \"x\",\n"
+		     "\"place\": { \"path\": \"a\", \"count\": 7, \"deep\": { \"size\": \"64K\" } "
+		     "},\n"
+		     "\"color\": \"red\", \"fast\": false, \"serial\": \"unix:s\", \"extra\": "
+		     "\"x\",\n"
 		     "\"words\": [ { \"path\": \"w\", \"cmdline\": \"a b\" } ],\n"
 		     "\"disks\": [ { \"path\": \"/d\", \"tag\": [ \"t\", \"u\" ] },\n"
-		     "             { \"path\": \"e\", \"cache\": \"red\", \"opt\": { \"ro\": true } } ] }"),
+		     "             { \"path\": \"e\", \"cache\": \"red\", \"opt\": { \"ro\": true "
+		     "} } ] }"),
 		0);
 	ck_assert_str_eq(sample.name, "web-1");
 	ck_assert_str_eq(sample.note, "\xc3\xa9\n\"");
@@ -153,7 +156,8 @@ START_TEST(sizes_of_text)
 	char *text = malloc(CONFIG_FILE_MAX + 1);
 
 	memset(text, ' ', CONFIG_FILE_MAX + 1);
-	memcpy(text, "{}", 2);
+	text[0] = '{';
+	text[1] = '}';
 	ck_assert_int_eq(
 		config_json_load(&sample_table, &sample, text, CONFIG_FILE_MAX, NULL, &err), 0);
 	ck_assert_int_eq(
@@ -176,12 +180,8 @@ END_TEST
 START_TEST(long_keys)
 {
 	char text[4096];
-	size_t len;
 
-	memset(text, 'k', sizeof(text));
-	len = 2000;
-	memcpy(text, "{\"", 2);
-	memcpy(text + len, "\":1}", 5);
+	snprintf(text, sizeof(text), "{\"%02000d\":1}", 0);
 	ck_assert_int_eq(load(text), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(err.text, "...: unknown key"));
 }

@@ -29,7 +29,8 @@ static char *schema_of(const struct config_table *table)
 }
 
 static const char *const parts[] = {
-	"{\"$schema\":\"http://json-schema.org/draft-07/schema#\",\"title\":\"T\",\"type\":\"object\","
+	"{\"$schema\":\"http://json-schema.org/draft-07/schema#\",\"title\":\"T\","
+	"\"type\":\"object\","
 	"\"additionalProperties\":false,\"properties\":{\"name\":{",
 	"\"name\":{\"description\":\"aname\",\"type\":\"string\","
 	"\"pattern\":\"^[A-Za-z0-9_][A-Za-z0-9._-]{0,7}$\"}",
@@ -39,17 +40,20 @@ static const char *const parts[] = {
 	"\"count\":{\"description\":\"x\",\"type\":\"integer\",\"minimum\":2,\"maximum\":40,"
 	"\"default\":3}",
 	"\"deep\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"size\":{"
-	"\"description\":\"x\",\"anyOf\":[{\"type\":\"integer\",\"minimum\":4096,\"maximum\":1048576,"
+	"\"description\":\"x\",\"anyOf\":[{\"type\":\"integer\",\"minimum\":4096,"
+	"\"maximum\":1048576,"
 	"\"multipleOf\":4096},{\"type\":\"string\",\"pattern\":\"^[0-9]+([KMGTkmgt](iB)?)?$\"}],"
 	"\"default\":\"8K\"}}}",
 	"\"wait\":{\"description\":\"x\",\"anyOf\":[{\"type\":\"integer\",\"minimum\":0,"
 	"\"maximum\":3600},{\"type\":\"string\",\"pattern\":\"^[0-9]+(ms|s|m|h|d)?$\"}],"
 	"\"default\":\"2s\"}",
-	"\"color\":{\"description\":\"x\",\"type\":\"string\",\"enum\":[\"red\",\"green\",\"blue\"],"
+	"\"color\":{\"description\":\"x\",\"type\":\"string\",\"enum\":[\"red\",\"green\","
+	"\"blue\"],"
 	"\"default\":\"blue\"}",
 	"\"fast\":{\"description\":\"x\",\"type\":\"boolean\",\"default\":true}",
 	"\"serial\":{\"description\":\"x\",\"type\":\"string\","
-	"\"pattern\":\"^stdio$|^null$|^pty$|^file:[^\\\\x00]|^unix:[^\\\\x00]\",\"default\":\"null\"}",
+	"\"pattern\":\"^stdio$|^null$|^pty$|^file:[^\\\\x00]|^unix:[^\\\\x00]\","
+	"\"default\":\"null\"}",
 	"\"extra\":{\"description\":\"x\",\"type\":\"string\"}",
 	"\"disks\":{\"description\":\"x\",\"type\":\"array\",\"maxItems\":4,\"items\":{"
 	"\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"path\":{",
