@@ -85,7 +85,8 @@ int cmd_run(int argc, char **argv)
 	} else if (run.cli.help) {
 		config_help(stdout, "run");
 		status = EXIT_SUCCESS;
-	} else if (config_check(&run.config, &err) < 0) {
+	} else if (config_check(&run.config, &err) < 0 ||
+		   config_default_name(&run.config, NULL) < 0) {
 		status = fail(&run, STATUS_USAGE, &err);
 	} else {
 		set_log_level(run.cli.verbose);

@@ -3,9 +3,11 @@
  * candela: a virtual machine monitor for KVM that speaks Hyper-V. This file only picks the
  * subcommand.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "candela/commands.h"
 #include "candela/exit_status.h"
@@ -31,10 +33,26 @@ static void usage(FILE *out)
 	fprintf(out, "\n\"candela COMMAND --help\" says more about one of them.\n");
 }
 
+/*
+ * A caller may have closed descriptors 0 to 2. What is opened next would take their numbers, and the
+ * guest's console or a log line would go into it.
+ */
+static void open_standard_streams(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
+	open_standard_streams();
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
 		usage(stdout);
 		return EXIT_SUCCESS;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Hypercall dispatch. The order of the checks is that of TLFS 3.9-3.12: code, control word, then the
- * places of input and output.
+ * Hypercall dispatch. The order of the checks: code, privilege (TLFS 3.12 prefers the status that
+ * reveals least), control word, then the places of input and output.
  */
 #include "hv-enlight/hypercall.h"
 
@@ -26,13 +26,16 @@ struct sizes {
 
 static const struct hypercall_row *find_row(const struct hypercall_table *table, uint16_t code)
 {
-	for (size_t i = 0; i < table->count; i++) {
-		const struct hypercall_row *row = &table->rows[i];
-
-		if (row->code == code)
-			return !row->features || (row->features & table->features) ? row : NULL;
-	}
+	for (size_t i = 0; i < table->count; i++)
+		if (table->rows[i].code == code)
+			return &table->rows[i];
 	return NULL;
+}
+
+/* A partition that was not told of a call has no privilege for it. */
+static bool admitted(const struct hypercall_table *table, const struct hypercall_row *row)
+{
+	return !row->features || (row->features & table->features);
 }
 
 static enum hv_status check_control(const struct hypercall_table *table,
@@ -138,6 +141,8 @@ uint64_t hypercall_dispatch(const struct hypercall_table *table, void *ctx,
 	*ret_row = row;
 	if (!row)
 		return result(HV_STATUS_INVALID_HYPERCALL_CODE, 0);
+	if (!admitted(table, row))
+		return result(HV_STATUS_ACCESS_DENIED, 0);
 	status = check_control(table, row, args->control, &sizes);
 	if (status == HV_STATUS_SUCCESS)
 		status = copy_input(table, ctx, args, &sizes, input);

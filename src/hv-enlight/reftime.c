@@ -31,7 +31,7 @@ void reftime_init(struct reftime *time, uint64_t tsc_hz, int64_t guest_tsc_delta
 		return;
 	time->by_tsc = true;
 	time->scale = (uint64_t)(((unsigned __int128)REFTIME_HZ << 64) / tsc_hz);
-	time->offset = -(int64_t)reftime_of_tsc(time, guest_tsc(time));
+	time->offset = (int64_t)(0 - reftime_of_tsc(time, guest_tsc(time)));
 }
 
 uint64_t reftime_of_tsc(const struct reftime *time, uint64_t tsc)
@@ -56,12 +56,18 @@ uint64_t reftime_to_monotonic(const struct reftime *time, uint64_t when)
 	return ns + min_of(left, UINT64_MAX / 400) * 100;
 }
 
+/*
+ * Other VPs may be reading it: the values stand there before the sequence number that makes them
+ * valid (TLFS 12.7.3.2), and writing the same ones once more disturbs nobody.
+ */
 void reftime_page(const struct reftime *time, struct hv_reference_tsc_page *page)
 {
-	memset(page, 0, sizeof(*page));
 	if (!time->by_tsc)
-		return;
-	page->tsc_sequence = 1;
-	page->tsc_scale = time->scale;
-	page->tsc_offset = time->offset;
+		__atomic_store_n(&page->tsc_sequence, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&page->tsc_scale, time->scale, __ATOMIC_RELAXED);
+	__atomic_store_n(&page->tsc_offset, time->offset, __ATOMIC_RELAXED);
+	page->reserved = 0;
+	memset(page->padding, 0, sizeof(page->padding));
+	if (time->by_tsc)
+		__atomic_store_n(&page->tsc_sequence, 1, __ATOMIC_RELEASE);
 }

@@ -35,6 +35,15 @@ static void arm(struct stimer *t, uint64_t now)
 	t->armed = true;
 }
 
+/* SINT 0 is the hypervisor's: a message timer that names none is not enabled (TLFS 12.5.1). */
+static uint64_t without_sint_0(uint64_t config)
+{
+	bool message = !(config & HV_STIMER_DIRECT);
+
+	return message && !(config >> HV_STIMER_SINT_SHIFT & 0xf) ? config & ~HV_STIMER_ENABLE
+								  : config;
+}
+
 bool stimer_set_config(struct stimers *timers, unsigned int index, uint64_t value, uint64_t now)
 {
 	struct stimer *t = &timers->timer[index];
@@ -44,10 +53,7 @@ bool stimer_set_config(struct stimers *timers, unsigned int index, uint64_t valu
 		return false;
 	if (direct && (!timers->direct_allowed || (value >> HV_STIMER_VECTOR_SHIFT & 0xff) < 16))
 		return false;
-	/* SINT 0 is the hypervisor's: a message timer that names none cannot be enabled. */
-	if (!direct && !(value >> HV_STIMER_SINT_SHIFT & 0xf))
-		value &= ~HV_STIMER_ENABLE;
-	t->config = value;
+	t->config = without_sint_0(value);
 	arm(t, now);
 	return true;
 }
@@ -61,7 +67,7 @@ void stimer_set_count(struct stimers *timers, unsigned int index, uint64_t value
 	if (!value)
 		t->config &= ~HV_STIMER_ENABLE;
 	else if (t->config & HV_STIMER_AUTO_ENABLE)
-		t->config |= HV_STIMER_ENABLE;
+		t->config = without_sint_0(t->config | HV_STIMER_ENABLE);
 	arm(t, now);
 }
 
@@ -102,31 +108,30 @@ static bool deliver(struct stimers *timers, unsigned int index, uint64_t expiry,
 	return true;
 }
 
-/* The expiration after this one, bounded in how far it may lie behind. */
+/*
+ * The expiration after this one, bounded in how far it may lie behind. Lazy timers are only ever late,
+ * and interrupts of one vector would merge: neither has anything to catch up with.
+ */
 static void advance(struct stimers *timers, struct stimer *t, uint64_t now)
 {
-	/* Interrupts of one vector would only merge: direct mode has nothing to catch up with. */
-	uint64_t catch_up = t->config & HV_STIMER_DIRECT ? 0 : STIMER_CATCH_UP;
-	uint64_t behind;
+	uint64_t catch_up = t->config & (HV_STIMER_DIRECT | HV_STIMER_LAZY) ? 0 : STIMER_CATCH_UP;
+	uint64_t due;
 
 	if (!(t->config & HV_STIMER_PERIODIC)) {
 		t->armed = false;
 		t->config &= ~HV_STIMER_ENABLE;
 		return;
 	}
-	if (__builtin_add_overflow(t->expiry, t->count, &t->expiry)) {
-		t->armed = false;
+	/* Nothing comes after the end of time. */
+	t->armed = !__builtin_add_overflow(t->expiry, t->count, &t->expiry);
+	if (!t->armed || t->expiry > now)
 		return;
-	}
-	if (t->expiry > now)
+	due = (now - t->expiry) / t->count + 1;
+	if (due <= catch_up)
 		return;
-	behind = (now - t->expiry) / t->count + 1;
-	if (behind > catch_up) {
-		uint64_t skip = behind - catch_up;
-
-		t->expiry += skip * t->count;
-		counter_add(&timers->counters.skipped, skip);
-	}
+	counter_add(&timers->counters.skipped, due - catch_up);
+	t->expiry += (due - catch_up - 1) * t->count; /* not beyond now */
+	t->armed = !__builtin_add_overflow(t->expiry, t->count, &t->expiry);
 }
 
 static void run_one(struct stimers *timers, unsigned int index, uint64_t now)

@@ -6,7 +6,8 @@
  * stimers_run() then. Everything belongs to the VP's own thread.
  *
  * A periodic timer that fell behind (the VP or the host was stopped) catches up with at most
- * STIMER_CATCH_UP expirations in a row; what is older is skipped, counted, and the phase kept.
+ * STIMER_CATCH_UP expirations in a row; what is older is skipped, counted, and the phase kept. Lazy
+ * timers and those in direct mode do not catch up: of all that is late, one signal comes.
  */
 #pragma once
 

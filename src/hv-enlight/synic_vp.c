@@ -60,7 +60,6 @@ static void interrupt(struct synic_vp *synic, unsigned int sint)
 static bool fill_slot(struct synic_vp *synic, unsigned int sint, const struct hv_message *message,
 		      bool more)
 {
-	struct hv_message copy = *message;
 	struct hv_message *slot;
 
 	if (!synic->enabled || !synic->messages)
@@ -73,10 +72,13 @@ static bool fill_slot(struct synic_vp *synic, unsigned int sint, const struct hv
 		    HV_MESSAGE_NONE)
 			return false;
 	}
-	copy.header.message_flags = more ? HV_MESSAGE_FLAG_PENDING : 0;
-	memcpy((uint8_t *)slot + sizeof(slot->header.message_type),
-	       (const uint8_t *)&copy + sizeof(slot->header.message_type),
-	       sizeof(*slot) - sizeof(slot->header.message_type));
+	slot->header.payload_size = message->header.payload_size;
+	memcpy(slot->header.reserved, message->header.reserved, sizeof(slot->header.reserved));
+	slot->header.sender = message->header.sender;
+	memcpy(slot->payload, message->payload, sizeof(slot->payload));
+	/* The guest may still be looking at this for the message before. */
+	__atomic_store_n(&slot->header.message_flags, more ? HV_MESSAGE_FLAG_PENDING : 0,
+			 __ATOMIC_RELAXED);
 	/* The type makes the slot valid: everything else is there before it. */
 	__atomic_store_n(&slot->header.message_type, message->header.message_type,
 			 __ATOMIC_RELEASE);
@@ -85,24 +87,27 @@ static bool fill_slot(struct synic_vp *synic, unsigned int sint, const struct hv
 	return true;
 }
 
-static void deliver_next(struct synic_vp *synic, unsigned int sint)
+/* True: the queue was full and is not any more. */
+static bool deliver_next(struct synic_vp *synic, unsigned int sint)
 {
 	struct synic_queue *q = synic->queues[sint];
-	bool was_full;
 
 	if (!q || !q->count || !fill_slot(synic, sint, &q->messages[q->first], q->count > 1))
-		return;
-	was_full = q->count == SYNIC_QUEUE_MAX;
+		return false;
 	q->first = (q->first + 1) % SYNIC_QUEUE_MAX;
-	q->count--;
-	if (was_full)
+	return q->count-- == SYNIC_QUEUE_MAX;
+}
+
+static void deliver(struct synic_vp *synic, unsigned int sint)
+{
+	if (deliver_next(synic, sint))
 		synic->ops->room(synic, sint);
 }
 
 static void deliver_all(struct synic_vp *synic)
 {
 	for (unsigned int sint = 0; sint < HV_SINT_COUNT; sint++)
-		deliver_next(synic, sint);
+		deliver(synic, sint);
 }
 
 /* --- What the guest does. ------------------------------------------------------------------ */
@@ -122,7 +127,7 @@ bool synic_vp_set_sint(struct synic_vp *synic, unsigned int sint, uint64_t value
 		return false;
 	pthread_mutex_lock(&synic->lock);
 	synic->sint[sint] = value;
-	deliver_next(synic, sint);
+	deliver(synic, sint);
 	pthread_mutex_unlock(&synic->lock);
 	return true;
 }
@@ -191,6 +196,11 @@ int synic_vp_post(struct synic_vp *synic, unsigned int sint, const struct hv_mes
 	int r = 0;
 
 	pthread_mutex_lock(&synic->lock);
+	/*
+	 * A new message is an occasion to look at what waits (TLFS 11.4). What room that makes in a full
+	 * queue is this message's.
+	 */
+	(void)deliver_next(synic, sint);
 	if (has_queued(synic, sint) || !fill_slot(synic, sint, message, false))
 		r = enqueue(synic, sint, message);
 	pthread_mutex_unlock(&synic->lock);
@@ -219,6 +229,7 @@ bool synic_vp_try_post(struct synic_vp *synic, unsigned int sint, const struct h
 	bool done;
 
 	pthread_mutex_lock(&synic->lock);
+	deliver(synic, sint);
 	done = !has_queued(synic, sint) && fill_slot(synic, sint, message, false);
 	pthread_mutex_unlock(&synic->lock);
 	return done;

@@ -117,7 +117,7 @@ static int write_page_tables(struct mem *mem)
 {
 	uint64_t table[TABLE_ENTRIES];
 	uint64_t directories = directory_count(mem);
-	uint64_t at = LAYOUT_PAGE_TABLES + 2 * PAGE_SIZE;
+	uint64_t at = LAYOUT_PAGE_TABLES + 2ull * PAGE_SIZE;
 	int r;
 
 	memset(table, 0, sizeof(table));

@@ -97,7 +97,7 @@ static int do_block(struct job *job, size_t i, char *packed, char *unpacked, str
 
 	if (r < 0)
 		return r;
-	r = LZ4_decompress_safe(packed, unpacked, (int)b->len, (int)BLOCK_SIZE);
+	r = LZ4_decompress_safe(packed, unpacked, (int)b->len, (int)len);
 	if (r < 0 || (uint64_t)r != len)
 		return boot_unpack_damaged(job->unpack, err);
 	r = job->sink->write(job->sink, offset, unpacked, len);
@@ -110,9 +110,9 @@ static void *work(void *arg)
 {
 	struct worker *worker = arg;
 	struct job *job = worker->job;
-	size_t len = align_up(job->longest, PAGE_SIZE) + BLOCK_SIZE;
+	size_t packed_at = align_up(min_of(job->unpack->size, BLOCK_SIZE), PAGE_SIZE);
+	size_t len = packed_at + job->longest, i;
 	char *buffer = map_buffer(len);
-	size_t i;
 
 	if (!buffer) {
 		worker->result = error_set(&worker->err, -ENOMEM, "out of memory");
@@ -120,7 +120,7 @@ static void *work(void *arg)
 	}
 	while (worker->result == 0 &&
 	       (i = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed)) < job->count)
-		worker->result = do_block(job, i, buffer + BLOCK_SIZE, buffer, &worker->err);
+		worker->result = do_block(job, i, buffer + packed_at, buffer, &worker->err);
 	munmap(buffer, len);
 	return NULL;
 }
@@ -142,11 +142,12 @@ static int run_workers(struct job *job, struct error *err)
 	size_t count = worker_count(job);
 	int r = 0;
 
-	for (size_t i = 0; i < count; i++)
+	workers[0].job = job;
+	for (size_t i = 1; i < count; i++) {
 		workers[i].job = job;
-	for (size_t i = 1; i < count; i++)
 		workers[i].started =
 			pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0;
+	}
 	work(&workers[0]);
 	for (size_t i = 1; i < count; i++)
 		if (workers[i].started)

@@ -8,6 +8,7 @@ recognised: "range" (the limits of a size or time written as a string), "rule" (
 The other way round there is no exception.
 """
 
+import functools
 import glob
 import json
 import os
@@ -23,6 +24,8 @@ validator = jsonschema.Draft7Validator(schema)
 failures = []
 count = 0
 
+
+@functools.lru_cache(maxsize=None)
 def by_program(text):
     """The program's verdict, and what it says."""
     done = subprocess.run([candela, "check", "-"], input=text.encode(), capture_output=True)

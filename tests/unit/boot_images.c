@@ -287,7 +287,7 @@ struct setup_header *image_header(struct bytes *bzimage)
 
 struct bytes image_bzimage(const struct bytes *payload)
 {
-	size_t setup_len = (SETUP_SECTS + 1) * LINUX_SECTOR;
+	size_t setup_len = (SETUP_SECTS + 1ul) * LINUX_SECTOR;
 	struct bytes b = bytes_new(setup_len + align_up(CODE_BEFORE + payload->len, 16));
 
 	for (size_t i = setup_len; i < b.len; i++)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <check.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "vmm/bus.h"
@@ -115,4 +116,49 @@ static inline struct loop *new_loop(void)
 
 	ck_assert_msg(loop_create(64, &err, &loop) == 0, "%s", err.text);
 	return loop;
+}
+
+/* --- Several vCPUs. ------------------------------------------------------------------------ */
+
+struct fake_hammer {
+	struct bus *bus;
+	struct loop *loop;
+	const uint16_t *ports;
+	size_t count;
+	_Atomic uint32_t seed;
+	_Atomic unsigned int running;
+};
+
+static inline void *fake_hammer_thread(void *ctx)
+{
+	struct fake_hammer *h = ctx;
+	uint32_t x = atomic_fetch_add(&h->seed, 1);
+
+	for (unsigned int i = 0; i < 10000; i++) {
+		uint16_t port;
+
+		x = x * 1664525 + 1013904223;
+		port = h->ports[(x >> 8) % h->count];
+		if (x >> 31)
+			out8(h->bus, port, (uint8_t)(x >> 16));
+		else
+			in8(h->bus, port);
+	}
+	if (atomic_fetch_sub(&h->running, 1) == 1)
+		loop_stop(h->loop);
+	return NULL;
+}
+
+/* Two threads at random registers while the loop runs: for the thread sanitizer, mostly. */
+static inline void hammer(struct loop *loop, struct bus *bus, const uint16_t *ports, size_t count)
+{
+	struct fake_hammer h = {
+		.bus = bus, .loop = loop, .ports = ports, .count = count, .seed = 1, .running = 2};
+	pthread_t threads[2];
+
+	for (unsigned int i = 0; i < 2; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, fake_hammer_thread, &h), 0);
+	ck_assert_int_eq(loop_run(loop), 0);
+	for (unsigned int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
 }

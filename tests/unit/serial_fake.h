@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What the serial port's two tests share: a port on a bus, with the real loop and a character device.
+ * What the serial port's two tests share: a port on a bus, with the real loop and a character
+ * device.
  */
 #pragma once
 

@@ -18,9 +18,10 @@
 /* A payload that no host can unpack. */
 static struct bytes foreign_payload(void)
 {
+	static const uint8_t magic[] = {'B', 'Z', 'h', '9'};
 	struct bytes payload = {.data = calloc(1, 0x5000), .len = 0x5000};
 
-	memcpy(payload.data, "BZh9", 4);
+	memcpy(payload.data, magic, sizeof(magic));
 	return payload;
 }
 

@@ -7,7 +7,7 @@
 #include "vmm/boot_memmap.h"
 #include "vmm/layout.h"
 
-#define EBDA_TO_1M LAYOUT_HIGH_RAM - LAYOUT_LOW_RAM_END
+#define EBDA_TO_1M (LAYOUT_HIGH_RAM - LAYOUT_LOW_RAM_END)
 
 static void expect(uint64_t size, const struct boot_memmap_entry *want, size_t count)
 {

@@ -12,8 +12,8 @@
 
 #ifdef HAVE_LZ4
 
-/* Two blocks and a bit. */
-#define IMAGE_LEN (MiB(16) + 12345)
+/* A block and a bit. */
+#define IMAGE_LEN (MiB(8) + 12345)
 
 static struct bytes image, packed;
 static struct boot_elf elf;
@@ -26,11 +26,11 @@ static void setup(void)
 	for (size_t i = 0; i < IMAGE_LEN; i++)
 		image.data[i] = image_pattern(i);
 	packed = image_pack(&image, PACK_LZ4);
-	/* One segment over both block boundaries, one elsewhere. */
+	/* One segment over the block boundary, one elsewhere. */
 	elf = (struct boot_elf){.segment_count = 2,
-				.segments = {{MiB(1), MiB(15) + 5, MiB(1), MiB(16)},
-					     {MiB(16) + 100, 200, MiB(20), 200}}};
-	mem = image_mem(MiB(24));
+				.segments = {{MiB(1), MiB(7) + 5, MiB(1), MiB(8)},
+					     {MiB(8) + 100, 200, MiB(12), 200}}};
+	mem = image_mem(MiB(20));
 	memset(&err, 0, sizeof(err));
 }
 
@@ -156,7 +156,7 @@ END_TEST
 
 START_TEST(bad_data)
 {
-	size_t at = block_at(2) + 4;
+	size_t at = block_at(1) + 4;
 
 	/* An offset before the block's beginning: token 0, match offset 0xffff. */
 	packed.data[at] = 0;
@@ -168,14 +168,14 @@ END_TEST
 START_TEST(wrong_size)
 {
 	/* One byte less, one more, and a block more than there is. */
-	static const uint32_t sizes[] = {IMAGE_LEN - 1, IMAGE_LEN + 1, MiB(24), MiB(16)};
+	static const uint32_t sizes[] = {IMAGE_LEN - 1, IMAGE_LEN + 1, MiB(16) + 1, MiB(8)};
 
 	for (size_t i = 0; i < ARRAY_SIZE(sizes) - 1; i++) {
 		memcpy(packed.data + packed.len - 4, &sizes[i], 4);
 		damaged();
 	}
 	/* Whole blocks behind the end are nobody's. */
-	elf.segments[0].filesz = MiB(15);
+	elf.segments[0].filesz = MiB(7);
 	elf.segment_count = 1;
 	memcpy(packed.data + packed.len - 4, &sizes[3], 4);
 	loads();
@@ -184,7 +184,7 @@ END_TEST
 
 START_TEST(truncated)
 {
-	size_t at = block_at(2);
+	size_t at = block_at(1);
 
 	/* In the data, in the length, and before it. */
 	for (size_t cut = at + 100; cut >= at; cut -= 50) {

@@ -9,7 +9,7 @@
 static struct bus bus;
 static struct i8042 *kbc;
 static struct fake_irq irq;
-static unsigned int resets;
+static _Atomic unsigned int resets;
 
 static void on_reset(void *ctx)
 {
@@ -278,6 +278,16 @@ START_TEST(system_port_b)
 }
 END_TEST
 
+START_TEST(two_threads)
+{
+	static const uint16_t ports[] = {0x60, 0x64, 0x64, 0x92};
+	struct loop *loop = new_loop();
+
+	hammer(loop, &bus, ports, ARRAY_SIZE(ports));
+	loop_destroy(loop);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("i8042");
@@ -301,6 +311,7 @@ int main(void)
 	tcase_add_test(tc, fast_reset);
 	tcase_add_test(tc, device_reset);
 	tcase_add_test(tc, system_port_b);
+	tcase_add_test(tc, two_threads);
 	srunner_run_all(sr, CK_NORMAL);
 	failed = srunner_ntests_failed(sr);
 	srunner_free(sr);

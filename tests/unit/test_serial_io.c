@@ -4,7 +4,6 @@
  * threads at it at once.
  */
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -373,36 +372,13 @@ END_TEST
 
 /* --- Several threads. ---------------------------------------------------------------------- */
 
-static _Atomic bool threads_end;
-
-static void *hammer(void *ctx)
-{
-	uint32_t x = (uint32_t)(uintptr_t)ctx;
-
-	for (unsigned int i = 0; i < 20000; i++) {
-		x = x * 1664525 + 1013904223;
-		if (x >> 31)
-			put(x >> 8 & 7, (uint8_t)(x >> 16));
-		else
-			get(x >> 8 & 7);
-	}
-	/* One more reason to look. */
-	if (atomic_exchange(&threads_end, true))
-		loop_stop(loop);
-	return NULL;
-}
-
 START_TEST(two_threads_and_the_loop)
 {
-	pthread_t a, b;
-	uintptr_t seed = 1;
+	static const uint16_t ports[] = {PORT,     PORT + 1, PORT + 2, PORT + 3,
+					 PORT + 4, PORT + 5, PORT + 6, PORT + 7};
 
 	host_sends("some input for them to fight over");
-	pthread_create(&a, NULL, hammer, (void *)seed);
-	pthread_create(&b, NULL, hammer, (void *)(seed + 1));
-	ck_assert_int_eq(loop_run(loop), 0);
-	pthread_join(a, NULL);
-	pthread_join(b, NULL);
+	hammer(loop, &bus, ports, ARRAY_SIZE(ports));
 	receive(SIZE_MAX);
 }
 END_TEST

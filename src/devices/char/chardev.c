@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The part of a character device that is the same for all backends: life cycle and the way up to the
- * user. Owner: the loop's thread.
+ * The part of a character device that is the same for all backends: life cycle and the way up to
+ * the user. Owner: the loop's thread.
  */
 #include "devices/char/chardev.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Character devices: where a serial port's bytes go to and come from on the host. What a frontend and
- * the machine see; backends include devices/char/chardev_backend.h.
+ * Character devices: where a serial port's bytes go to and come from on the host. What a frontend
+ * and the machine see; backends include devices/char/chardev_backend.h.
  *
  * Everything belongs to the loop's thread. One user per character device.
  *
@@ -9,9 +9,9 @@
  *
  * A device that was never started has nothing in flight and may be destroyed at once.
  *
- * Output: the user queues and hands over one contiguous batch at a time; the bytes are borrowed, not
- * copied. Input: bytes the user has no room for stay here, and the descriptor is not read further
- * until the user asks for them, so that whoever sends feels the back-pressure.
+ * Output: the user queues and hands over one contiguous batch at a time; the bytes are borrowed,
+ * not copied. Input: bytes the user has no room for stay here, and the descriptor is not read
+ * further until the user asks for them, so that whoever sends feels the back-pressure.
  */
 #pragma once
 
@@ -30,9 +30,9 @@ enum chardev_kind {
 };
 
 /*
- * On a terminal, stdio is raw and Ctrl-A introduces a command. Elsewhere (a pipe, a file, /dev/null)
- * every byte is the guest's. The end of stdin just ends the input; a stdout that is gone just
- * discards.
+ * On a terminal, stdio is raw and Ctrl-A introduces a command. Elsewhere (a pipe, a file,
+ * /dev/null) every byte is the guest's. The end of stdin just ends the input; a stdout that is gone
+ * just discards.
  */
 #define CHARDEV_ESCAPE         0x01 /* Ctrl-A, and then: */
 #define CHARDEV_ESCAPE_QUIT    'x'  /* ends the VM */
@@ -41,8 +41,8 @@ enum chardev_kind {
 #define CHARDEV_ESCAPE_HELP    'h'  /* prints this list (so does '?') */
 
 /*
- * Output that a pseudo-terminal or a socket keeps while nobody is attached; the latest bytes win and
- * are delivered to whoever attaches next.
+ * Output that a pseudo-terminal or a socket keeps while nobody is attached; the latest bytes win
+ * and are delivered to whoever attaches next.
  */
 #define CHARDEV_SCROLLBACK KiB(64)
 

@@ -16,8 +16,8 @@ struct chardev_ops {
 	/* Optional, for backends with input: offer what is left, then read on. */
 	void (*input_resume)(struct chardev *cd);
 	/*
-	 * Mandatory: cancels all operations. When none is in flight any more, at the earliest in this
-	 * call, chardev_finish_close() is called once.
+	 * Mandatory: cancels all operations. When none is in flight any more, at the earliest in
+	 * this call, chardev_finish_close() is called once.
 	 */
 	void (*close)(struct chardev *cd);
 	/* Mandatory: frees the backend; nothing is in flight. */
@@ -55,8 +55,8 @@ void chardev_push_written(struct chardev *cd);
 
 int chardev_null_create(struct loop *loop, const struct chardev_config *config, struct error *err,
 			struct chardev **ret) must_check;
-int chardev_stdio_create(struct loop *loop, const struct chardev_config *config,
-			 struct error *err, struct chardev **ret) must_check;
+int chardev_stdio_create(struct loop *loop, const struct chardev_config *config, struct error *err,
+			 struct chardev **ret) must_check;
 int chardev_file_create(struct loop *loop, const struct chardev_config *config, struct error *err,
 			struct chardev **ret) must_check;
 int chardev_pty_create(struct loop *loop, const struct chardev_config *config, struct error *err,

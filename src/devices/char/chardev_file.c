@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Character device that writes its output into a file and has no input. Regular files are truncated;
- * terminals, named pipes with a reader and other devices work too. Owner: the loop's thread.
+ * Character device that writes its output into a file and has no input. Regular files are
+ * truncated; terminals, named pipes with a reader and other devices work too. Owner: the loop's
+ * thread.
  *
  * A write that fails (a full disk) loses its bytes, not the VM; the next one is tried again.
  */

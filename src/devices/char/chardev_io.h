@@ -5,9 +5,10 @@
  * others, so their flags are never changed: on a non-blocking one, -EAGAIN turns into a wait for
  * readiness and a second try.
  *
- * Terminals are special: their driver tells io_uring that it can refuse to block and then blocks all
- * the same (seen in Linux 6.18 with a write to a full pseudo-terminal), which would hold up the whole
- * loop. Operations on character devices are therefore given to a kernel worker from the start.
+ * Terminals are special: their driver tells io_uring that it can refuse to block and then blocks
+ * all the same (seen in Linux 6.18 with a write to a full pseudo-terminal), which would hold up the
+ * whole loop. Operations on character devices are therefore given to a kernel worker from the
+ * start.
  *
  * Owner: the loop's thread.
  */
@@ -38,8 +39,8 @@ struct chardev_io {
 	bool polling;       /* what is in flight is a wait for readiness */
 	bool cancelled;
 	/*
-	 * @res: bytes read, 0 after all was written, a descriptor, events, or -errno. @moved and @len
-	 * then say how much was written and how much was not.
+	 * @res: bytes read, 0 after all was written, a descriptor, events, or -errno. @moved and
+	 * @len then say how much was written and how much was not.
 	 */
 	void (*done)(struct chardev_io *io, int res);
 };

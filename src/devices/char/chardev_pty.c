@@ -30,17 +30,16 @@ static struct pty *to_pty(struct chardev *cd)
 
 static void look(struct pty *p)
 {
-	struct pollfd pollfd = {.fd = p->master, .events = POLLIN};
-	bool open, unread;
+	struct pollfd pollfd = {.fd = p->master};
 
 	poll(&pollfd, 1, 0);
-	open = !(pollfd.revents & POLLHUP);
+	if (!(pollfd.revents & POLLHUP)) {
+		chardev_session_attach(&p->session, p->master);
+		return;
+	}
 	/* Somebody may have written and left since we looked last. */
-	unread = pollfd.revents & POLLIN;
-	if (open || unread)
-		chardev_session_attach(&p->session, p->master, open);
-	else
-		loop_timer_set(p->session.cd.loop, &p->look, loop_now() + ATTACH_POLL_NS);
+	chardev_session_read_now(&p->session, p->master);
+	loop_timer_set(p->session.cd.loop, &p->look, loop_now() + ATTACH_POLL_NS);
 }
 
 static void look_fired(struct loop_timer *timer)
@@ -55,7 +54,7 @@ static void pty_detached(struct chardev_session *s)
 	if (s->cd.closing)
 		chardev_finish_close(&s->cd);
 	else
-		loop_timer_set(s->cd.loop, &p->look, loop_now() + ATTACH_POLL_NS);
+		look(p);
 }
 
 static void pty_start(struct chardev *cd)
@@ -134,13 +133,13 @@ int chardev_pty_create(struct loop *loop, const struct chardev_config *config, s
 	if (!p)
 		return error_set(err, -ENOMEM, "out of memory");
 	p->look.fired = look_fired;
+	p->session.no_end_of_input = true;
 	r = open_pty(p, name, sizeof(name));
 	if (r < 0) {
 		error_errno(err, r, "cannot open a pseudo-terminal (is /dev/pts mounted?)");
 		goto fail;
 	}
-	r = chardev_session_init(&p->session, &pty_ops, loop, name, CHARDEV_IO_WRITE,
-				 pty_detached);
+	r = chardev_session_init(&p->session, &pty_ops, loop, name, CHARDEV_IO_WRITE, pty_detached);
 	if (r < 0) {
 		error_set(err, r, "out of memory");
 		goto fail;

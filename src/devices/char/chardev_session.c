@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* --- The scrollback. ----------------------------------------------------------------------- */
 
@@ -93,6 +94,13 @@ static void check_detached(struct chardev_session *s)
 	s->detached(s);
 }
 
+static void end_input(struct chardev_session *s)
+{
+	s->input_ended = true;
+	if (s->in.busy)
+		chardev_io_cancel(&s->in);
+}
+
 /*
  * It listens no more. What it sent before is still read as fast as the user takes it; once the user
  * has no room, the rest is given up, or a guest that reads nothing would keep the next peer away.
@@ -102,8 +110,8 @@ static void disconnect(struct chardev_session *s)
 	s->connected = false;
 	if (s->out.busy)
 		chardev_io_cancel(&s->out);
-	if (!s->in.busy)
-		s->input_ended = true;
+	if (s->no_end_of_input || !s->in.busy)
+		end_input(s);
 }
 
 static bool peer_is_gone(const struct chardev_session *s)
@@ -165,6 +173,7 @@ static void read_more(struct chardev_session *s)
 static void input_done(struct chardev_io *io, int res)
 {
 	struct chardev_session *s = container_of(io, struct chardev_session, in);
+	bool gone;
 
 	if (res > 0) {
 		s->input_start = 0;
@@ -176,13 +185,16 @@ static void input_done(struct chardev_io *io, int res)
 		check_detached(s);
 		return;
 	}
+	gone = s->connected && peer_is_gone(s);
 	/* A pseudo-terminal that was closed and has been opened again meanwhile. */
-	if (res == -EIO && s->connected && !peer_is_gone(s)) {
+	if (res == -EIO && s->connected && !gone) {
 		read_more(s);
 		return;
 	}
 	s->input_ended = true;
-	chardev_session_check(s);
+	if (gone)
+		disconnect(s);
+	check_detached(s);
 }
 
 void chardev_session_input_resume(struct chardev *cd)
@@ -196,41 +208,53 @@ void chardev_session_input_resume(struct chardev *cd)
 /* --- Life. --------------------------------------------------------------------------------- */
 
 /*
- * io_uring also reports half a hangup (POLLRDHUP), at once and again and again; then the watch is not
- * renewed, and that a peer which only listens has left is noticed by a failing write.
+ * io_uring also reports half a hangup (POLLRDHUP), at once and again and again; then the watch is
+ * not renewed, and that a peer which only listens has left is noticed by a failing write.
  */
 static void hangup_done(struct chardev_io *io, int res)
 {
 	struct chardev_session *s = container_of(io, struct chardev_session, hangup);
 
-	if (res > 0 && (res & (POLLHUP | POLLERR)) && s->connected && !peer_is_gone(s))
-		chardev_io_hangup(io);
-	else
-		chardev_session_check(s);
+	if (s->connected && peer_is_gone(s))
+		disconnect(s);
+	else if (s->connected && res > 0 && (res & (POLLHUP | POLLERR)))
+		chardev_io_hangup(io); /* gone and back already */
+	check_detached(s);
 }
 
-void chardev_session_attach(struct chardev_session *s, int fd, bool listens)
+void chardev_session_attach(struct chardev_session *s, int fd)
 {
 	assert(!s->attached);
-	s->attached = true;
-	s->connected = listens;
+	counter_add(&s->cd.counters.attaches, 1);
+	s->attached = s->connected = true;
 	s->input_ended = false;
 	s->fd = fd;
 	chardev_io_set_fd(&s->in, fd);
 	chardev_io_set_fd(&s->out, fd);
 	chardev_io_set_fd(&s->hangup, fd);
-	if (listens) {
-		counter_add(&s->cd.counters.attaches, 1);
-		chardev_io_hangup(&s->hangup);
-		if (s->kept_len)
-			send_kept(s);
-	}
+	chardev_io_hangup(&s->hangup);
+	if (s->kept_len)
+		send_kept(s);
 	/* What the last peer sent and the user had no room for comes first. */
 	if (s->input_start == s->input_end)
 		read_more(s);
-	else if (!listens)
-		s->input_ended = true;
-	check_detached(s);
+}
+
+void chardev_session_read_now(struct chardev_session *s, int fd)
+{
+	struct pollfd pollfd = {.fd = fd, .events = POLLIN};
+	ssize_t n;
+
+	assert(!s->attached);
+	while (s->input_start == s->input_end && poll(&pollfd, 1, 0) > 0 &&
+	       (pollfd.revents & POLLIN)) {
+		n = read(fd, s->input, sizeof(s->input));
+		if (n <= 0)
+			return;
+		s->input_start = 0;
+		s->input_end = (size_t)n;
+		deliver(s);
+	}
 }
 
 void chardev_session_detach(struct chardev_session *s)
@@ -238,9 +262,7 @@ void chardev_session_detach(struct chardev_session *s)
 	if (!s->attached)
 		return;
 	disconnect(s);
-	s->input_ended = true;
-	if (s->in.busy)
-		chardev_io_cancel(&s->in);
+	end_input(s);
 	check_detached(s);
 }
 

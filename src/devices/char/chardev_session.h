@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a pseudo-terminal and a socket have in common: a peer that comes and goes. While it is there,
- * output goes to it, at its pace; while it is not, the latest CHARDEV_SCROLLBACK bytes are kept and
- * delivered first to the next one.
+ * What a pseudo-terminal and a socket have in common: a peer that comes and goes. While it is
+ * there, output goes to it, at its pace; while it is not, the latest CHARDEV_SCROLLBACK bytes are
+ * kept and delivered first to the next one.
  *
- * A peer leaves in two steps, in either order: it sends no more (its input has ended), and it listens
- * no more (it is disconnected). One that only stopped sending still gets output; one that wrote and
- * left still has its last bytes read. After both, detached() follows.
+ * A peer leaves in two steps, in either order: it sends no more (its input has ended), and it
+ * listens no more (it is disconnected). One that only stopped sending still gets output; one that
+ * wrote and left still has its last bytes read. After both, detached() follows.
  *
  * Embedded first in both backends. Owner: the loop's thread.
  */
@@ -22,7 +22,7 @@ struct chardev_session {
 	struct chardev_io in;
 	struct chardev_io out;
 	struct chardev_io hangup;
-	int fd; /* of the peer */
+	int fd;           /* of the peer */
 	bool attached;    /* from attach to detached() */
 	bool connected;   /* it listens */
 	bool input_ended; /* it sends no more */
@@ -39,6 +39,12 @@ struct chardev_session {
 	const uint8_t *waiting;
 	size_t waiting_len;
 
+	/*
+	 * What a peer that left has sent stays readable on the descriptor, without an end: do not
+	 * wait for one, leave it to chardev_session_read_now().
+	 */
+	bool no_end_of_input;
+
 	/* Mandatory. Nothing is in flight on the descriptor any more. May attach the next one. */
 	void (*detached)(struct chardev_session *s);
 };
@@ -49,11 +55,10 @@ int chardev_session_init(struct chardev_session *s, const struct chardev_ops *op
 			 void (*detached)(struct chardev_session *s)) must_check;
 void chardev_session_finish(struct chardev_session *s);
 
-/*
- * A peer is there; the descriptor stays the caller's. @listens: false for one that has left already
- * but whose last input is still to be read. Not while attached.
- */
-void chardev_session_attach(struct chardev_session *s, int fd, bool listens);
+/* A peer is there; the descriptor stays the caller's. Not while attached. */
+void chardev_session_attach(struct chardev_session *s, int fd);
+/* Takes what can be read from @fd without waiting, while nobody is attached. */
+void chardev_session_read_now(struct chardev_session *s, int fd);
 /* Ends it from our side: detached() follows, perhaps at once. Harmless when not attached. */
 void chardev_session_detach(struct chardev_session *s);
 

@@ -2,8 +2,8 @@
 /*
  * Character device on the process's own stdin and stdout. Owner: the loop's thread.
  *
- * The descriptors are inherited: they may be closed, at their end, blocking or not, of any type, and
- * shared with other processes, so they are used as they are found.
+ * The descriptors are inherited: they may be closed, at their end, blocking or not, of any type,
+ * and shared with other processes, so they are used as they are found.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -278,8 +278,8 @@ static const struct chardev_ops stdio_ops = {
 	.destroy = stdio_destroy,
 };
 
-int chardev_stdio_create(struct loop *loop, const struct chardev_config *config,
-			 struct error *err, struct chardev **ret)
+int chardev_stdio_create(struct loop *loop, const struct chardev_config *config, struct error *err,
+			 struct chardev **ret)
 {
 	struct stdio *s = calloc(1, sizeof(*s));
 	int r;

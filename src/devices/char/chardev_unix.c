@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Character device on a listening Unix stream socket, for one client at a time; further ones are told
- * so and turned away. Owner: the loop's thread.
+ * Character device on a listening Unix stream socket, for one client at a time; further ones are
+ * told so and turned away. Owner: the loop's thread.
  *
  * Whoever can connect controls the guest's console: the socket is made for its owner only.
  */
@@ -54,7 +54,7 @@ static void refuse(struct unix_socket *u, int fd)
 static void attach(struct unix_socket *u, int fd)
 {
 	u->client = fd;
-	chardev_session_attach(&u->session, fd, true);
+	chardev_session_attach(&u->session, fd);
 }
 
 static void check_closed(struct unix_socket *u)
@@ -225,10 +225,11 @@ static int check_path(const char *path, struct sockaddr_un *addr, struct error *
 	if (len == 0)
 		return error_set(err, -EINVAL, "the socket's path is empty; give one");
 	if (len >= sizeof(addr->sun_path))
-		return error_set(err, -ENAMETOOLONG,
-				 "%s: a socket's path has at most %zu bytes, this one has %zu; choose "
-				 "a shorter one",
-				 path, sizeof(addr->sun_path) - 1, len);
+		return error_set(
+			err, -ENAMETOOLONG,
+			"%s: a socket's path has at most %zu bytes, this one has %zu; choose "
+			"a shorter one",
+			path, sizeof(addr->sun_path) - 1, len);
 	memcpy(addr->sun_path, path, len);
 	return 0;
 }

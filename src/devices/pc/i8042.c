@@ -18,14 +18,14 @@ struct i8042 {
 	struct device dev;
 	struct i8042_config config;
 
-	pthread_mutex_t lock; /* protects everything below; a leaf but for the irq */
-	uint8_t status;       /* OBF, CMD, AUX and TIMEOUT; the other bits are computed */
-	uint8_t output;       /* the byte that OBF announces */
-	uint8_t command;      /* waits for its data byte; NO_COMMAND: none */
+	pthread_mutex_t lock;        /* protects everything below; a leaf but for the irq */
+	uint8_t status;              /* OBF, CMD, AUX and TIMEOUT; the other bits are computed */
+	uint8_t output;              /* the byte that OBF announces */
+	uint8_t command;             /* waits for its data byte; NO_COMMAND: none */
 	uint8_t ram[I8042_RAM_SIZE]; /* [0] is the command byte */
-	uint8_t out_port;     /* without the OBF bits */
-	uint8_t port_a;       /* 0x92 */
-	uint8_t port_b;       /* 0x61 */
+	uint8_t out_port;            /* without the OBF bits */
+	uint8_t port_a;              /* 0x92 */
+	uint8_t port_b;              /* 0x61 */
 };
 
 /* --- The output buffer. -------------------------------------------------------------------- */
@@ -182,8 +182,8 @@ static bool write_data(struct i8042 *kbc, uint8_t byte)
 	case I8042_CMD_WRITE_KBD_OBUF:
 	case I8042_CMD_WRITE_AUX_OBUF:
 		/*
-		 * The loop through the second port comes back as the first one's byte: that, at once, is
-		 * what tells a driver that there is no second port.
+		 * The loop through the second port comes back as the first one's byte: that, at
+		 * once, is what tells a driver that there is no second port.
 		 */
 		put(kbc, byte, 0);
 		return false;
@@ -315,8 +315,8 @@ static void i8042_reset(struct device *dev)
 	kbc->command = NO_COMMAND;
 	memset(kbc->ram, 0, sizeof(kbc->ram));
 	/* As firmware leaves it: tested, translating, both ports off. */
-	kbc->ram[0] = I8042_CTR_SYS | I8042_CTR_TRANSLATE | I8042_CTR_KBD_DISABLE |
-		      I8042_CTR_AUX_DISABLE;
+	kbc->ram[0] =
+		I8042_CTR_SYS | I8042_CTR_TRANSLATE | I8042_CTR_KBD_DISABLE | I8042_CTR_AUX_DISABLE;
 	kbc->out_port = I8042_OUT_NOT_RESET | I8042_OUT_A20;
 	kbc->port_a = I8042_SYSA_A20;
 	kbc->port_b = 0;

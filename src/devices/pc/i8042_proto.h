@@ -50,11 +50,11 @@
 #define I8042_CMD_READ_TEST      0xe0
 #define I8042_CMD_PULSE          0xf0 /* ... 0xff: a clear bit pulses that output low */
 
-#define I8042_SELF_TEST_OK    0x55
-#define I8042_PORT_TEST_OK    0x00
-#define I8042_PORT_CLOCK_LOW  0x01 /* no such port: its clock line never rises */
-#define I8042_NO_PASSWORD     0xf1
-#define I8042_RESEND          0xfe /* what the controller reports for a silent device */
+#define I8042_SELF_TEST_OK   0x55
+#define I8042_PORT_TEST_OK   0x00
+#define I8042_PORT_CLOCK_LOW 0x01 /* no such port: its clock line never rises */
+#define I8042_NO_PASSWORD    0xf1
+#define I8042_RESEND         0xfe /* what the controller reports for a silent device */
 
 #define I8042_INPUT_UNLOCKED 0x80
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * ACPI fixed hardware (ACPI 6.x, section 4.8). Registers on vCPU threads, the timer's interrupt on the
- * loop's thread; all state under one lock, events outside it.
+ * ACPI fixed hardware (ACPI 6.x, section 4.8). Registers on vCPU threads, the timer's interrupt on
+ * the loop's thread; all state under one lock, events outside it.
  */
 #include "devices/pc/pm.h"
 
@@ -28,13 +28,15 @@ struct pm {
 	struct loop_task task;
 	struct loop_timer timer; /* loop thread: the PM timer's next overflow, when enabled */
 
-	pthread_mutex_t lock; /* protects everything below; a leaf but for the SCI and loop_post() */
+	pthread_mutex_t
+		lock; /* protects everything below; a leaf but for the SCI and loop_post() */
 	uint16_t pm1_sts, pm1_en, pm1_cnt;
 	uint16_t gpe_sts, gpe_en;
 	uint8_t reset_control;
 	uint64_t base_ns;    /* when the PM timer was 0; may lie before 0 and wrap */
 	uint64_t stopped_ns; /* when it was paused; 0: it runs */
-	uint64_t seen_half; /* TMR_STS: how often the timer's top bit had changed at the last look */
+	uint64_t
+		seen_half; /* TMR_STS: how often the timer's top bit had changed at the last look */
 	bool armed;
 };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * ACPI fixed hardware: PM1 events with a power button, PM1 control for S5, the PM timer, one block of
- * general-purpose events, and the reset register. What vmm/acpi.h promises of them.
+ * ACPI fixed hardware: PM1 events with a power button, PM1 control for S5, the PM timer, one block
+ * of general-purpose events, and the reset register. What vmm/acpi.h promises of them.
  *
  * There is no SMI and no legacy mode: SCI_EN always reads 1. The SCI is level-triggered.
  */

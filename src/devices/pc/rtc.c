@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The real-time clock. Registers on vCPU threads, the timer on the loop's thread, all state under one
- * lock.
+ * The real-time clock. Registers on vCPU threads, the timer on the loop's thread, all state under
+ * one lock.
  *
  * Two clocks: guest time (wall clock plus offset) for time, updates and alarms, and CLOCK_MONOTONIC
  * for the periodic interrupt, which is thus deaf to somebody setting the host's clock.
@@ -33,7 +33,8 @@ struct rtc {
 	struct loop_task task;
 	struct loop_timer timer; /* loop thread */
 
-	pthread_mutex_t lock; /* protects everything below; a leaf but for the irq and loop_post() */
+	pthread_mutex_t
+		lock; /* protects everything below; a leaf but for the irq and loop_post() */
 	uint8_t index;
 	uint8_t cmos[RTC_CMOS_SIZE]; /* time registers only while frozen; A without UIP */
 	struct rtc_clock clock;

@@ -2,9 +2,9 @@
 /*
  * An MC146818 real-time clock with PC CMOS memory.
  *
- * The time is the host's, shifted by what the guest sets. It is computed when it is looked at: UIP, the
- * update, alarm and periodic flags follow from the clock and from when they were looked at last, so
- * a guest that polls sees them pass, and no timer runs unless an interrupt is enabled.
+ * The time is the host's, shifted by what the guest sets. It is computed when it is looked at: UIP,
+ * the update, alarm and periodic flags follow from the clock and from when they were looked at
+ * last, so a guest that polls sees them pass, and no timer runs unless an interrupt is enabled.
  *
  * Interrupts are edge-triggered. Each enabled event is one pulse, also when register C has not been
  * read since the last (the WAET table promises that); events that were missed, by a slow host or a
@@ -24,8 +24,8 @@ struct rtc;
 struct rtc_config {
 	struct irq_line *irq;
 	struct loop *loop;
-	bool local_time;         /* the host's local time, as Windows expects, instead of UTC */
-	uint64_t ram_below_4g;   /* bytes, for the memory sizes in CMOS */
+	bool local_time;       /* the host's local time, as Windows expects, instead of UTC */
+	uint64_t ram_below_4g; /* bytes, for the memory sizes in CMOS */
 	uint64_t ram_above_4g;
 	/* For tests: nanoseconds since 1970. NULL: CLOCK_REALTIME. Any thread. */
 	uint64_t (*wall_clock)(void *ctx);

@@ -102,8 +102,8 @@ static int alarm_field(uint8_t value, int decoded)
 }
 
 /*
- * A BCD or binary byte with both top bits set is out of range for every field, so the wildcard can be
- * told before decoding; in 12-hour mode too, where PM hours have only the topmost.
+ * A BCD or binary byte with both top bits set is out of range for every field, so the wildcard can
+ * be told before decoding; in 12-hour mode too, where PM hours have only the topmost.
  */
 int64_t rtc_next_alarm(const uint8_t cmos[RTC_CMOS_SIZE], int64_t seconds)
 {

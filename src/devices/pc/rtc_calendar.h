@@ -9,7 +9,7 @@
 
 #define RTC_NEVER INT64_MAX
 
-/* Writes @seconds (UTC of the clock's own time zone) into the time registers of @cmos, as B says. */
+/* Writes @seconds since 1970 into the time registers of @cmos, in the format that B says. */
 void rtc_encode_time(uint8_t cmos[RTC_CMOS_SIZE], int64_t seconds);
 
 /*

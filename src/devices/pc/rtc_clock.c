@@ -41,8 +41,8 @@ static void freeze(struct rtc_clock *clock, uint8_t cmos[RTC_CMOS_SIZE])
 }
 
 /*
- * SET alone does not stop the divider: the second goes on where it was, and unless the guest wrote a
- * time nothing was lost. After a divider reset the first update comes half a second later.
+ * SET alone does not stop the divider: the second goes on where it was, and unless the guest wrote
+ * a time nothing was lost. After a divider reset the first update comes half a second later.
  */
 static void thaw(struct rtc_clock *clock, const uint8_t cmos[RTC_CMOS_SIZE])
 {
@@ -52,8 +52,7 @@ static void thaw(struct rtc_clock *clock, const uint8_t cmos[RTC_CMOS_SIZE])
 	if (!clock->divider_was_reset && !clock->written)
 		return;
 	fraction = clock->divider_was_reset ? (int64_t)NSEC_PER_SEC / 2 : rtc_within_second(now);
-	clock->offset_ns +=
-		rtc_decode_time(cmos) * (int64_t)NSEC_PER_SEC + fraction - now;
+	clock->offset_ns += rtc_decode_time(cmos) * (int64_t)NSEC_PER_SEC + fraction - now;
 }
 
 void rtc_clock_update(struct rtc_clock *clock, uint8_t cmos[RTC_CMOS_SIZE])

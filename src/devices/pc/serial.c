@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The 16550A's registers (PC16550D data sheet, section 8), on vCPU threads, under the device's lock.
+ * The 16550A's registers (PC16550D data sheet, section 8), on vCPU threads, under the device's
+ * lock.
  */
 #include "devices/pc/serial.h"
 
@@ -400,8 +401,7 @@ int serial_create(const struct serial_config *config, struct error *err, struct 
 	s->port = config->port;
 	s->irq = config->irq;
 	s->loop = config->loop;
-	s->flush_stuck_ns = config->flush_stuck_ns ? config->flush_stuck_ns
-						   : SERIAL_FLUSH_STUCK_NS;
+	s->flush_stuck_ns = config->flush_stuck_ns ? config->flush_stuck_ns : SERIAL_FLUSH_STUCK_NS;
 	pthread_mutex_init(&s->lock, NULL);
 	r = serial_io_init(s, err);
 	if (r < 0) {

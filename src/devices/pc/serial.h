@@ -3,14 +3,15 @@
  * A 16550A serial port with a character device behind it.
  *
  * Registers are handled on vCPU threads under one small lock, and no vCPU ever waits for the host:
- * output goes into a queue that the loop drains. The line has no speed, so the transmitter is always
- * empty, but for a host that does not keep up: past SERIAL_TX_SOFT bytes THRE, TEMT and CTS go away
- * until half of that is left. Guests that send all the same (Linux' console gives a character 10 ms)
- * are heard up to SERIAL_TX_HARD bytes; what is beyond that is dropped and counted.
+ * output goes into a queue that the loop drains. The line has no speed, so the transmitter is
+ * always empty, but for a host that does not keep up: past SERIAL_TX_SOFT bytes THRE, TEMT and CTS
+ * go away until half of that is left. Guests that send all the same (Linux' console gives a
+ * character 10 ms) are heard up to SERIAL_TX_HARD bytes; what is beyond that is dropped and
+ * counted.
  *
- * Input enters the FIFO only as far as there is room, and not while the guest is in loopback mode or
- * has raised DTR but not RTS; the rest stays with the character device. The character time-out of the
- * FIFO comes at once, since nothing more would come by waiting.
+ * Input enters the FIFO only as far as there is room, and not while the guest is in loopback mode
+ * or has raised DTR but not RTS; the rest stays with the character device. The character time-out
+ * of the FIFO comes at once, since nothing more would come by waiting.
  *
  * The interrupt is edge-triggered and not gated by OUT2.
  */
@@ -31,7 +32,7 @@
  */
 #define SERIAL_TX_LINGER_NS (4 * NSEC_PER_MSEC)
 
-/* At the end, output goes on as long as the host takes some within the first time, up to the second. */
+/* At the end: how long output that the host does not take is waited for, and how long in all. */
 #define SERIAL_FLUSH_STUCK_NS (2 * NSEC_PER_SEC)
 #define SERIAL_FLUSH_MAX_NS   (10 * NSEC_PER_SEC)
 
@@ -65,8 +66,8 @@ void serial_start(struct serial *s);
 
 /*
  * Loop thread, when no vCPU runs any more: sends what is queued (see SERIAL_FLUSH_*), closes the
- * character device and then calls @done, from the loop and never from inside the call. A started port
- * must be shut down before it is destroyed.
+ * character device and then calls @done, from the loop and never from inside the call. A started
+ * port must be shut down before it is destroyed.
  */
 void serial_shutdown(struct serial *s, void (*done)(void *ctx), void *ctx);
 

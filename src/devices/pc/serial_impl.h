@@ -19,34 +19,34 @@ struct serial {
 	struct chardev *chardev;
 	struct serial_counters counters;
 
-	/* --- Protected by the lock; any thread. A leaf lock but for the irq line and loop_post(). */
+	/* --- Protected by the lock; any thread. A leaf but for the irq line and loop_post(). */
 	pthread_mutex_t lock;
 	uint8_t ier, lcr, mcr, msr, scr, dll, dlm;
-	uint8_t iir;         /* the pending cause of the highest priority, or IIR_NONE */
-	bool thri;           /* "transmitter empty" is pending */
-	bool fifos;          /* enabled by FCR */
-	uint8_t rx_trigger;  /* bytes */
-	bool rx_overrun;     /* LSR_OE */
+	uint8_t iir;        /* the pending cause of the highest priority, or IIR_NONE */
+	bool thri;          /* "transmitter empty" is pending */
+	bool fifos;         /* enabled by FCR */
+	uint8_t rx_trigger; /* bytes */
+	bool rx_overrun;    /* LSR_OE */
 	uint8_t rx_data[SERIAL_FIFO_SIZE];
 	uint8_t rx_errors[SERIAL_FIFO_SIZE]; /* LSR_BI, per byte */
 	unsigned int rx_start, rx_count;
-	bool rx_waiting;     /* the character device has input and waits for room */
-	bool rx_resume;      /* the task is to ask for it */
-	bool paused;         /* no input while the machine is paused */
+	bool rx_waiting; /* the character device has input and waits for room */
+	bool rx_resume;  /* the task is to ask for it */
+	bool paused;     /* no input while the machine is paused */
 
-	uint8_t *tx_fill;    /* SERIAL_TX_HARD bytes: what the guest has written */
+	uint8_t *tx_fill; /* SERIAL_TX_HARD bytes: what the guest has written */
 	size_t tx_filled;
-	size_t tx_draining;  /* what is left in tx_drain */
-	bool tx_busy;        /* past the soft limit and not yet below half of it */
-	bool tx_active;      /* the loop will look at tx_fill by itself */
+	size_t tx_draining; /* what is left in tx_drain */
+	bool tx_busy;       /* past the soft limit and not yet below half of it */
+	bool tx_active;     /* the loop will look at tx_fill by itself */
 
 	/* --- The loop's thread alone. */
 	struct loop_task task;
 	struct loop_timer linger;
 	struct loop_timer flush;
-	uint8_t *tx_drain;   /* SERIAL_TX_HARD bytes: what is being written out */
+	uint8_t *tx_drain; /* SERIAL_TX_HARD bytes: what is being written out */
 	size_t drain_start, drain_end;
-	size_t writing;      /* bytes the character device has borrowed */
+	size_t writing; /* bytes the character device has borrowed */
 	bool started;
 	bool shutting_down;
 	bool closing;

@@ -2,10 +2,10 @@
 /*
  * The serial port's way to and from its character device.
  *
- * Output: vCPU threads append to one buffer under the lock; the loop swaps it for the other one when
- * that is written out, so a drain is one write of all there is and the lock is held for a moment. A
- * vCPU thread wakes the loop only when the loop would not look by itself (`tx_active`): after a
- * drain it looks again SERIAL_TX_LINGER_NS later, and goes idle when it then finds nothing.
+ * Output: vCPU threads append to one buffer under the lock; the loop swaps it for the other one
+ * when that is written out, so a drain is one write of all there is and the lock is held for a
+ * moment. A vCPU thread wakes the loop only when the loop would not look by itself (`tx_active`):
+ * after a drain it looks again SERIAL_TX_LINGER_NS later, and goes idle when it then finds nothing.
  */
 #include <assert.h>
 #include <errno.h>
