@@ -13,8 +13,14 @@
 #include "hv-enlight/hypercall_page.h"
 
 /* How often to look whether an AutoEOI interrupt has been taken: soon, then ever more rarely. */
-#define AUTO_EOI_POLL_FIRST_NS (20 * NSEC_PER_USEC)
+#define AUTO_EOI_POLL_FIRST_NS (50 * NSEC_PER_USEC)
 #define AUTO_EOI_POLL_LAST_NS  (1 * NSEC_PER_MSEC)
+
+/*
+ * A VP that was kicked out of the guest by its timer runs at least this long before the next time:
+ * else a guest whose timers expire faster than we serve them would not run at all.
+ */
+#define GUEST_SLICE_NS (100 * NSEC_PER_USEC)
 
 static uint32_t served(struct kvm *kvm)
 {
@@ -42,12 +48,15 @@ static void synic_interrupt(struct synic_vp *synic, unsigned int sint, uint64_t 
 	uint8_t vector = (uint8_t)(value & HV_SINT_VECTOR);
 	bool auto_eoi = value & HV_SINT_AUTO_EOI;
 
-	if (auto_eoi)
-		atomic_fetch_or(&vp->auto_eoi[vector / 64], 1ull << vector % 64);
 	interrupt(vp, vector);
-	/* Its end has to be said once it is in service, which only the VP's thread can see. */
-	if (auto_eoi)
-		vcpu_kick(vp->vcpu);
+	if (!auto_eoi)
+		return;
+	/*
+	 * Its end has to be said once it is in service, which only the VP's thread can see. Noted after
+	 * it was raised: what is noted is in the APIC, or over.
+	 */
+	atomic_fetch_or(&vp->auto_eoi[vector / 64], 1ull << vector % 64);
+	vcpu_kick(vp->vcpu);
 }
 
 static void synic_room(struct synic_vp *synic, unsigned int sint)
@@ -68,26 +77,35 @@ static bool owes_eoi(const struct hv_vp *vp)
 	return false;
 }
 
-/* One pass: ends what is in service and on top, forgets what is neither waiting nor in service. */
-static void pay_eois(struct hv_vp *vp)
+/* Ends @vector if it is in service and on top. True: it will need another look. */
+static bool pay_eoi(struct hv_vp *vp, uint8_t vector)
 {
 	struct apic_state apic;
 
+	if (apic_read(vp->vcpu, &apic) < 0)
+		return false;
+	if (apic_in_service(&apic, vector)) {
+		if (apic_highest_in_service(&apic) != vector)
+			return true;
+		apic_eoi(vp->vcpu);
+	}
+	/* Raised again while it was in service. */
+	return apic_requested(&apic, vector);
+}
+
+/*
+ * One pass over the vectors whose end is ours to say. Each is struck off before the APIC is looked at,
+ * so that one raised in the meantime is noted anew.
+ */
+static void pay_eois(struct hv_vp *vp)
+{
 	for (unsigned int vector = 255; vector >= 16; vector--) {
+		_Atomic uint64_t *word = &vp->auto_eoi[vector / 64];
 		uint64_t bit = 1ull << vector % 64;
 
-		if (!(atomic_load(&vp->auto_eoi[vector / 64]) & bit))
-			continue;
-		if (apic_read(vp->vcpu, &apic) < 0)
-			return;
-		if (apic_in_service(&apic, (uint8_t)vector)) {
-			if (apic_highest_in_service(&apic) != (int)vector)
-				continue;
-			apic_eoi(vp->vcpu);
-		} else if (apic_requested(&apic, (uint8_t)vector)) {
-			continue;
-		}
-		atomic_fetch_and(&vp->auto_eoi[vector / 64], ~bit);
+		if ((atomic_load(word) & bit) && (atomic_fetch_and(word, ~bit) & bit) &&
+		    pay_eoi(vp, (uint8_t)vector))
+			atomic_fetch_or(word, bit);
 	}
 }
 
@@ -113,8 +131,8 @@ static void timer_interrupt(struct stimers *timers, uint8_t vector)
 
 static const struct stimer_ops timer_ops = {.message = timer_message, .interrupt = timer_interrupt};
 
-/* Does what is due on this VP and arms its timer for what comes next. */
-static void run_due(struct hv_vp *vp)
+/* Does what is due on this VP and arms its timer for what comes next, not before @earliest. */
+static void run_due(struct hv_vp *vp, uint64_t earliest)
 {
 	uint64_t next, wake = UINT64_MAX;
 
@@ -130,13 +148,13 @@ static void run_due(struct hv_vp *vp)
 	} else {
 		vp->auto_eoi_poll_ns = AUTO_EOI_POLL_FIRST_NS;
 	}
-	vcpu_set_timer(vp->vcpu, wake == UINT64_MAX ? 0 : wake);
+	vcpu_set_timer(vp->vcpu, wake == UINT64_MAX ? 0 : max_of(wake, earliest));
 }
 
 static void kicked(struct hv_vp *vp)
 {
 	counter_add(&vp->counters.timer_wakes, 1);
-	run_due(vp);
+	run_due(vp, reftime_monotonic() + GUEST_SLICE_NS);
 }
 
 /* --- MSRs. --------------------------------------------------------------------------------- */
@@ -169,7 +187,7 @@ static enum vcpu_msr write_timer(struct hv_vp *vp, uint32_t index, uint64_t valu
 		stimer_set_count(&vp->timers, timer, value, now);
 	else if (!stimer_set_config(&vp->timers, timer, value, now))
 		return VCPU_MSR_FAULT;
-	run_due(vp);
+	run_due(vp, 0);
 	return VCPU_MSR_HANDLED;
 }
 
@@ -188,7 +206,7 @@ static enum vcpu_msr write_msr(struct hv_vp *vp, uint32_t index, uint64_t value)
 		return VCPU_MSR_HANDLED;
 	case HV_MSR_EOM:
 		synic_vp_eom(&vp->synic);
-		run_due(vp);
+		run_due(vp, 0);
 		return VCPU_MSR_HANDLED;
 	default:
 		return apic_write_msr(vp->hv->host.irqchip, vp->vcpu, index, value);

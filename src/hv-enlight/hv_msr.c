@@ -176,7 +176,8 @@ static void read_crash_message(struct hv *hv, struct hv_crash *crash)
 	uint64_t gpa = hv->crash[3], len = min_of(hv->crash[4], (uint64_t)PAGE_SIZE);
 	size_t kept = min_of(len, sizeof(crash->message) - 1);
 
-	if (mem_read(hv->host.mem, gpa + (len - kept), crash->message, kept) < 0)
+	if (!checked_add(gpa, len - kept, &gpa) ||
+	    mem_read(hv->host.mem, gpa, crash->message, kept) < 0)
 		return;
 	crash->message[kept] = 0;
 	for (size_t i = 0; i < kept; i++) {
