@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The subcommands, one file each (cmd_NAME.c). argv[0] is the subcommand's name; the return value is
- * the process' exit status.
+ * The subcommands, one file each (cmd_NAME.c). argv[0] is the subcommand's name; the return value
+ * is the process' exit status.
  */
 #pragma once
 

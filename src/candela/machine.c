@@ -21,6 +21,11 @@
 #include "vmm/layout.h"
 #include "vmm/log.h"
 
+/* Intel SDM volume 3, 12.11.2.1. */
+#define MSR_MTRR_DEF_TYPE 0x2ff
+#define MTRR_ENABLE       (1u << 11)
+#define MTRR_WRITE_BACK   6u
+
 /* --- Loading and resetting; no VP runs. ---------------------------------------------------- */
 
 static uint64_t phys_bits(struct cpuid_table *cpuid)
@@ -51,6 +56,22 @@ static int build_tables(struct machine *m, struct error *err, uint64_t *ret_rsdp
 	return r < 0 ? r : smbios_build(m->mem, &smbios, err);
 }
 
+/*
+ * Memory types as firmware sets them up: MTRRs on, everything write-back. Without it Linux leaves
+ * its page attribute table alone. A KVM that has no MTRRs has nothing to set.
+ */
+static void enable_mtrrs(struct machine *m)
+{
+	struct {
+		struct kvm_msrs header;
+		struct kvm_msr_entry entry;
+	} msrs = {.header = {.nmsrs = 1},
+		  .entry = {.index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLE | MTRR_WRITE_BACK}};
+
+	for (unsigned int i = 0; i < m->vcpus.count; i++)
+		(void)ioctl(m->vcpus.vcpus[i].fd, KVM_SET_MSRS, &msrs);
+}
+
 /* Fills memory and sets VP 0's registers: what firmware does at power-on. */
 static int load(struct machine *m, struct error *err)
 {
@@ -61,10 +82,12 @@ static int load(struct machine *m, struct error *err)
 	uint64_t rsdp;
 	int r = build_tables(m, err, &rsdp);
 
-	if (r == 0)
-		r = boot_load(m->image, m->mem, rsdp, err, &entry);
 	if (r < 0)
 		return r;
+	r = boot_load(m->image, m->mem, rsdp, err, &entry);
+	if (r < 0)
+		return r;
+	enable_mtrrs(m);
 	log_debug("boot protocol: %s", boot_protocol_name(entry.protocol));
 	if (ioctl(vp0->fd, KVM_GET_SREGS, &sregs) < 0)
 		return error_errno(err, -errno, "KVM_GET_SREGS");
@@ -283,7 +306,9 @@ static int build(struct machine *m, struct error *err, enum exit_status *status)
 {
 	int r;
 
-	/* In the order of whose fault a failure is: the user's files, the host, the guest's image. */
+	/*
+	 * In the order of whose fault a failure is: the user's files, the host, the guest's image.
+	 */
 	*status = STATUS_USAGE;
 	r = boot_open(&m->config->boot, err, &m->image);
 	if (r < 0)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The machine: composes guest memory, KVM, VPs, buses, interrupt lines and devices into one VM, runs
- * it on the calling thread's event loop, and says how it ended.
+ * The machine: composes guest memory, KVM, VPs, buses, interrupt lines and devices into one VM,
+ * runs it on the calling thread's event loop, and says how it ended.
  *
  * One process runs one VM, but nothing here is global: two machines can exist in one test.
  */
@@ -16,7 +16,7 @@ struct machine;
 /* How a VM ended. */
 enum machine_end {
 	MACHINE_POWER_OFF,
-	MACHINE_RESET,      /* only with on-reset=exit */
+	MACHINE_RESET, /* only with on-reset=exit */
 	MACHINE_CRASH,
 	MACHINE_PANIC,
 	MACHINE_TIMEOUT,

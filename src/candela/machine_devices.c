@@ -171,8 +171,8 @@ static int add_debug_exit(struct machine *m, struct error *err)
 
 static int add_pvpanic(struct machine *m, struct error *err)
 {
-	static const struct pvpanic_events events = {
-		.panicked = on_panic, .crash_loaded = on_crash_loaded};
+	static const struct pvpanic_events events = {.panicked = on_panic,
+						     .crash_loaded = on_crash_loaded};
 	struct pvpanic *pvpanic;
 	int r = pvpanic_create(&events, m, err, &pvpanic);
 

@@ -2,8 +2,8 @@
 /*
  * The inside of a machine, for the machine_*.c files alone.
  *
- * The loop's thread owns everything but what is marked otherwise. VPs are stopped whenever devices are
- * reset or memory is loaded.
+ * The loop's thread owns everything but what is marked otherwise. VPs are stopped whenever devices
+ * are reset or memory is loaded.
  */
 #pragma once
 
@@ -45,7 +45,7 @@ struct machine {
 	struct bus mmio;
 	struct boot_image *image;
 	struct vcpu_set vcpus;
-	struct hv *hv; /* NULL: the guest sees no hypervisor */
+	struct hv *hv;                  /* NULL: the guest sees no hypervisor */
 	struct hv_test_device *hv_test; /* NULL: not wanted */
 
 	/* In the order in which they were made; destroyed in reverse. */
@@ -55,7 +55,10 @@ struct machine {
 	struct serial *serial;
 	struct pm *pm;
 
-	/* What VPs and devices report, from any thread: the first report until it is handled counts. */
+	/*
+	 * What VPs and devices report, from any thread: the first report until it is handled
+	 * counts.
+	 */
 	pthread_mutex_t report_lock;
 	bool reported; /* protected by report_lock, as is reported_outcome */
 	struct machine_outcome reported_outcome;

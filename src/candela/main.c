@@ -34,8 +34,8 @@ static void usage(FILE *out)
 }
 
 /*
- * A caller may have closed descriptors 0 to 2. What is opened next would take their numbers, and the
- * guest's console or a log line would go into it.
+ * A caller may have closed descriptors 0 to 2. What is opened next would take their numbers, and
+ * the guest's console or a log line would go into it.
  */
 static void open_standard_streams(void)
 {

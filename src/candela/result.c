@@ -60,8 +60,8 @@ free:
 }
 
 int result_write(const char *path, const struct vm_config *config, const char *outcome, int status,
-		 const char *detail, const struct result_times *times, const struct machine *machine,
-		 struct error *err)
+		 const char *detail, const struct result_times *times,
+		 const struct machine *machine, struct error *err)
 {
 	struct json_object *object = json_object_new_object();
 	int r;

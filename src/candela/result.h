@@ -18,5 +18,5 @@ struct result_times {
  * NULL when none could be built; @detail then says why.
  */
 int result_write(const char *path, const struct vm_config *config, const char *outcome, int status,
-		 const char *detail, const struct result_times *times, const struct machine *machine,
-		 struct error *err) must_check;
+		 const char *detail, const struct result_times *times,
+		 const struct machine *machine, struct error *err) must_check;

@@ -10,7 +10,10 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
+/* clang-format takes (ptr) for a cast. */
+// clang-format off
 #define container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+// clang-format on
 
 #define KiB(n) ((uint64_t)(n) << 10)
 #define MiB(n) ((uint64_t)(n) << 20)
@@ -23,7 +26,7 @@
 #define PAGE_SIZE  4096u
 #define PAGE_SHIFT 12u
 
-#define must_check __attribute__((warn_unused_result))
+#define must_check             __attribute__((warn_unused_result))
 #define printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
 
 #define min_of(a, b)                                                                               \

@@ -3,9 +3,10 @@
  * A bus: guest addresses (ports or MMIO) to device handlers. One type, two instances.
  *
  * Devices are added while the machine is built; bus_freeze() sorts the table and from then on
- * lookup is a binary search without a lock, on any vCPU thread. Handlers run on the vCPU thread that
- * made the access, several at once when several vCPUs access the device: a device guards its state
- * itself. Accesses nobody claims read as all ones, writes vanish; both are counted, never fatal.
+ * lookup is a binary search without a lock, on any vCPU thread. Handlers run on the vCPU thread
+ * that made the access, several at once when several vCPUs access the device: a device guards its
+ * state itself. Accesses nobody claims read as all ones, writes vanish; both are counted, never
+ * fatal.
  */
 #pragma once
 

@@ -62,7 +62,8 @@ static uint32_t core_bits(unsigned int cpus)
 	return cpus > 1 ? 32 - (uint32_t)__builtin_clz(cpus - 1) : 0;
 }
 
-static void set_features(struct cpuid_table *table, const struct cpuid_config *config, bool deadline)
+static void set_features(struct cpuid_table *table, const struct cpuid_config *config,
+			 bool deadline)
 {
 	struct kvm_cpuid_entry2 *e = cpuid_find(table, 1, 0);
 	uint32_t logical = min_of(1u << core_bits(config->cpus), 255u);

@@ -24,7 +24,9 @@ struct cpuid_table {
 	struct kvm_cpuid_entry2 entries[CPUID_ENTRIES_MAX];
 };
 
-/* Reads what KVM supports and shapes it for @config. The same for every VP but for cpuid_set_vp(). */
+/*
+ * Reads what KVM supports and shapes it for @config. The same for every VP but for cpuid_set_vp().
+ */
 int cpuid_build(const struct kvm *kvm, const struct cpuid_config *config, struct cpuid_table *table,
 		struct error *err) must_check;
 

@@ -130,8 +130,7 @@ static int bind_irqfd(struct irqchip *chip, unsigned int gsi, int *ret_fd)
 
 static void unbind_irqfd(struct irqchip *chip, unsigned int gsi, int fd)
 {
-	struct kvm_irqfd irqfd = {
-		.fd = (uint32_t)fd, .gsi = gsi, .flags = KVM_IRQFD_FLAG_DEASSIGN};
+	struct kvm_irqfd irqfd = {.fd = (uint32_t)fd, .gsi = gsi, .flags = KVM_IRQFD_FLAG_DEASSIGN};
 
 	(void)ioctl(chip->kvm->vm_fd, KVM_IRQFD, &irqfd);
 	close(fd);
@@ -228,8 +227,8 @@ static int init_route(struct irqchip_msi *msi, struct irqchip *chip,
 	return 0;
 }
 
-int irqchip_msi_init(struct irqchip_msi *msi, struct irqchip *chip, uint64_t address,
-		     uint32_t data, struct error *err)
+int irqchip_msi_init(struct irqchip_msi *msi, struct irqchip *chip, uint64_t address, uint32_t data,
+		     struct error *err)
 {
 	struct kvm_irq_routing_entry route = {.type = KVM_IRQ_ROUTING_MSI};
 

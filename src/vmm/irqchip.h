@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * KVM's in-kernel interrupt controllers (two 8259s, an IOAPIC, the local APICs) behind irq_line, the
- * table of interrupt routes, and their power-on state for a reset.
+ * KVM's in-kernel interrupt controllers (two 8259s, an IOAPIC, the local APICs) behind irq_line,
+ * the table of interrupt routes, and their power-on state for a reset.
  *
- * Routes 0-23 are the legacy wiring that KVM sets up itself: GSI n to pin n of PIC and IOAPIC (GSI 0
- * to IOAPIC pin 2). Further GSIs are message-signalled interrupts, allocated here.
+ * Routes 0-23 are the legacy wiring that KVM sets up itself: GSI n to pin n of PIC and IOAPIC (GSI
+ * 0 to IOAPIC pin 2). Further GSIs are message-signalled interrupts, allocated here.
  */
 #pragma once
 
@@ -15,8 +15,8 @@
 #include "vmm/irq.h"
 #include "vmm/kvm.h"
 
-#define IRQCHIP_PINS     24
-#define IRQCHIP_MSI_MAX  1000 /* KVM allows 4096 routes in all; legacy ones take 39 */
+#define IRQCHIP_PINS    24
+#define IRQCHIP_MSI_MAX 1000 /* KVM allows 4096 routes in all; legacy ones take 39 */
 
 struct irqchip {
 	struct kvm *kvm;
@@ -56,8 +56,8 @@ struct irqchip_msi {
 };
 
 /* Routes a new GSI to the message @address/@data and binds an irqfd to it. */
-int irqchip_msi_init(struct irqchip_msi *msi, struct irqchip *chip, uint64_t address,
-		     uint32_t data, struct error *err) must_check;
+int irqchip_msi_init(struct irqchip_msi *msi, struct irqchip *chip, uint64_t address, uint32_t data,
+		     struct error *err) must_check;
 /* As irqchip_msi_init(), for SINT @sint of KVM's own SynIC on VP @vp: no re-routing. */
 int irqchip_sint_init(struct irqchip_msi *msi, struct irqchip *chip, uint32_t vp, uint32_t sint,
 		      struct error *err) must_check;
@@ -65,7 +65,9 @@ int irqchip_sint_init(struct irqchip_msi *msi, struct irqchip *chip, uint32_t vp
 int irqchip_msi_route(struct irqchip_msi *msi, uint64_t address, uint32_t data) must_check;
 void irqchip_msi_finish(struct irqchip_msi *msi);
 
-/* The MSI address and data for a fixed, edge-triggered @vector to the APIC @apic_id (32-bit ids). */
+/*
+ * The MSI address and data for a fixed, edge-triggered @vector to the APIC @apic_id (32-bit ids).
+ */
 void irqchip_msi_message(uint32_t apic_id, uint8_t vector, uint64_t *ret_address,
 			 uint32_t *ret_data);
 

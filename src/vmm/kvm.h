@@ -58,8 +58,8 @@ struct kvm_cap_row {
 extern const struct kvm_cap_row kvm_cap_table[KVM_CAP_COUNT];
 
 struct kvm {
-	int fd;    /* /dev/kvm */
-	int vm_fd; /* -1 until kvm_create_vm() */
+	int fd;                  /* /dev/kvm */
+	int vm_fd;               /* -1 until kvm_create_vm() */
 	int caps[KVM_CAP_COUNT]; /* KVM_CHECK_EXTENSION's answers */
 	unsigned int max_vcpus;
 	size_t run_size; /* bytes to map of each vCPU */

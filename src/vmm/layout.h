@@ -9,10 +9,13 @@
 
 #include "vmm/base.h"
 
+/* Tables, aligned by hand. */
+// clang-format off
+
 /* Boot data, all below 640 KiB. Nothing else may be placed there before the guest starts. */
 #define LAYOUT_GDT           0x00001000ull /* one page: the boot GDT */
-#define LAYOUT_BOOT_PARAMS   0x00002000ull /* Linux zero page, PVH start info, multiboot info: 16 KiB */
-#define LAYOUT_BOOT_MEMMAP   0x00006000ull /* PVH and multiboot memory maps and module lists: 8 KiB */
+#define LAYOUT_BOOT_PARAMS   0x00002000ull /* zero page, start info: 16 KiB */
+#define LAYOUT_BOOT_MEMMAP   0x00006000ull /* memory maps, module lists: 8 KiB */
 #define LAYOUT_PAGE_TABLES   0x00008000ull /* boot page tables: up to 128 KiB */
 #define LAYOUT_CMDLINE       0x00030000ull /* kernel command line */
 #define LAYOUT_CMDLINE_MAX   0x00010000ull
@@ -51,3 +54,4 @@
 #define LAYOUT_IRQ_VMBUS  5
 #define LAYOUT_IRQ_RTC    8
 #define LAYOUT_IRQ_SCI    9
+// clang-format on

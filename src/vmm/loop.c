@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The event loop. All state belongs to the loop's thread but the task stack and the stop flag, which
- * other threads reach through loop_post() and loop_stop() and announce on an eventfd.
+ * The event loop. All state belongs to the loop's thread but the task stack and the stop flag,
+ * which other threads reach through loop_post() and loop_stop() and announce on an eventfd.
  */
 #include "vmm/loop.h"
 

@@ -20,7 +20,9 @@
 /* RAM below and above the MMIO hole. */
 #define REGIONS_MAX 2
 
-/* Inaccessible space before, between and behind the regions: an overrun faults, whatever it hits. */
+/*
+ * Inaccessible space before, between and behind the regions: an overrun faults, whatever it hits.
+ */
 #define GUARD_LEN MiB(2)
 
 struct mem {
@@ -98,8 +100,8 @@ static int reserve(struct mem *mem, struct error *err)
 
 	for (size_t i = 0; i < mem->count; i++)
 		len += align_up(mem->regions[i].len + GUARD_LEN, alignment);
-	mem->reservation = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-				-1, 0);
+	mem->reservation =
+		mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (mem->reservation == MAP_FAILED) {
 		mem->reservation = NULL;
 		return error_errno(err, -errno, "cannot reserve %llu MiB of address space",
@@ -136,15 +138,17 @@ static int map_regions(struct mem *mem, const struct mem_config *config, struct 
 	return 0;
 }
 
-/* Explicit huge pages are reserved now: running out later would be a SIGBUS in the guest's hands. */
+/*
+ * Explicit huge pages are reserved now: running out later would be a SIGBUS in the guest's hands.
+ */
 static int claim_huge_pages(struct mem *mem, struct error *err)
 {
 	if (mem->page == PAGE_SIZE)
 		return 0;
 	if (fallocate(mem->fd, 0, 0, (off_t)mem->size) < 0)
 		return error_set(err, -ENOMEM,
-				 "not enough free huge pages: %llu of %llu MiB each are needed (see "
-				 "/sys/kernel/mm/hugepages)",
+				 "not enough free huge pages: %llu of %llu MiB are needed "
+				 "(/sys/kernel/mm/hugepages)",
 				 (unsigned long long)(mem->size / mem->page),
 				 (unsigned long long)mem->page >> 20);
 	return 0;

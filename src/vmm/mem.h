@@ -79,10 +79,10 @@ int mem_release(struct mem *mem, uint64_t gpa, uint64_t len) must_check;
 int mem_release_all(struct mem *mem) must_check;
 
 /*
- * Shows one page of another shared-memory file in place of the RAM page at @gpa, to the guest and to
- * everything in this file, until mem_uncover() brings the RAM page back as it was. -EINVAL when the
- * address is not that of a RAM page, -ENOTSUP when RAM consists of explicit huge pages. A failure to
- * uncover leaves the other page in place.
+ * Shows one page of another shared-memory file in place of the RAM page at @gpa, to the guest and
+ * to everything in this file, until mem_uncover() brings the RAM page back as it was. -EINVAL when
+ * the address is not that of a RAM page, -ENOTSUP when RAM consists of explicit huge pages. A
+ * failure to uncover leaves the other page in place.
  */
 int mem_cover(struct mem *mem, uint64_t gpa, int fd, uint64_t offset) must_check;
 int mem_uncover(struct mem *mem, uint64_t gpa) must_check;

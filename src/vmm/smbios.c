@@ -4,9 +4,9 @@
  *
  * What guests do with them: Linux applies its Hyper-V quirks (ata_piix leaves disks to storvsc,
  * i8042 probes less) when manufacturer and product are those of Hyper-V, and names the machine in
- * its log. We know of no guest that looks at the firmware's vendor, so that one is ours. The chassis
- * has no asset tag: by Azure's, cloud-init and others take a machine for one of Azure's and wait
- * for its metadata service.
+ * its log. We know of no guest that looks at the firmware's vendor, so that one is ours. The
+ * chassis has no asset tag: by Azure's, cloud-init and others take a machine for one of Azure's and
+ * wait for its metadata service.
  */
 #include "vmm/acpi.h"
 

@@ -2,9 +2,9 @@
 /*
  * vCPU threads: run loop, exit table, and stopping and starting all of them.
  *
- * Stopping works without a lock in the run loop: the stopper sets the goal, then immediate_exit, then
- * sends the kick signal. KVM_RUN then ends with EINTR wherever the thread was, and the thread clears
- * immediate_exit *before* it reads the goal, so a kick is never lost.
+ * Stopping works without a lock in the run loop: the stopper sets the goal, then immediate_exit,
+ * then sends the kick signal. KVM_RUN then ends with EINTR wherever the thread was, and the thread
+ * clears immediate_exit *before* it reads the goal, so a kick is never lost.
  */
 #include "vmm/vcpu.h"
 
@@ -35,8 +35,8 @@ static int kick_signal(void)
 static _Thread_local struct kvm_run *current_run;
 
 /*
- * A signal that comes just before KVM_RUN would be lost on it: from here on the VP does not enter the
- * guest before the kick has been seen, whoever sent it.
+ * A signal that comes just before KVM_RUN would be lost on it: from here on the VP does not enter
+ * the guest before the kick has been seen, whoever sent it.
  */
 static void kick_handler(int signal)
 {
@@ -104,8 +104,8 @@ static bool exit_mmio(struct vcpu *vcpu)
 				bus_write(vcpu->set->mmio, run->mmio.phys_addr + i, 1,
 					  run->mmio.data[i]);
 			else
-				run->mmio.data[i] = (uint8_t)bus_read(
-					vcpu->set->mmio, run->mmio.phys_addr + i, 1);
+				run->mmio.data[i] = (uint8_t)bus_read(vcpu->set->mmio,
+								      run->mmio.phys_addr + i, 1);
 		}
 		return true;
 	}
@@ -150,8 +150,7 @@ static bool exit_internal_error(struct vcpu *vcpu)
 {
 	char detail[64];
 
-	snprintf(detail, sizeof(detail), "KVM internal error %u%s",
-		 vcpu->run->internal.suberror,
+	snprintf(detail, sizeof(detail), "KVM internal error %u%s", vcpu->run->internal.suberror,
 		 vcpu->run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION
 			 ? " (instruction emulation)"
 			 : "");

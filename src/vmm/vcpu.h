@@ -4,8 +4,8 @@
  *
  * The set of VPs is stopped and started as a whole by the loop's thread. A stopped VP has no I/O
  * pending in KVM, so its state may be read and written. Exits are dispatched through a const table;
- * port and MMIO accesses go to the buses, the rest to the owner's hooks. Exits are counted per VP and
- * kind with the time stamp ticks their handling took.
+ * port and MMIO accesses go to the buses, the rest to the owner's hooks. Exits are counted per VP
+ * and kind with the time stamp ticks their handling took.
  */
 #pragma once
 
@@ -93,13 +93,13 @@ struct vcpu_set {
 
 	pthread_mutex_t lock; /* protects the fields below and vcpu.ended */
 	pthread_cond_t changed;
-	_Atomic int goal; /* enum vcpu_set_goal; written under the lock, read without it */
+	_Atomic int goal;      /* enum vcpu_set_goal; written under the lock, read without it */
 	unsigned int in_guest; /* threads that have not parked */
 };
 
 /*
- * Creates @count VPs with @cpuid's leaves (an array of ready tables, see cpuid.h, is made per VP from
- * it) and remembers their power-on state. The fields before vcpus are filled by the caller.
+ * Creates @count VPs with @cpuid's leaves (an array of ready tables, see cpuid.h, is made per VP
+ * from it) and remembers their power-on state. The fields before vcpus are filled by the caller.
  */
 struct cpuid_table;
 int vcpu_set_init(struct vcpu_set *set, unsigned int count, struct cpuid_table *cpuid,
@@ -134,8 +134,8 @@ int vcpu_get_regs(struct vcpu *vcpu, struct kvm_regs *regs) must_check;
 int vcpu_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs) must_check;
 
 /*
- * Halts the VP, as HLT would, when it next enters the guest: it goes on with the next interrupt. Does
- * nothing while interrupts are off, as nothing would wake it. Its own thread.
+ * Halts the VP, as HLT would, when it next enters the guest: it goes on with the next interrupt.
+ * Does nothing while interrupts are off, as nothing would wake it. Its own thread.
  */
 int vcpu_idle(struct vcpu *vcpu) must_check;
 

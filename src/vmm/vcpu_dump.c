@@ -18,8 +18,7 @@ static void dump_general(const struct kvm_regs *r)
 		  r->rdx);
 	log_error("rsi=%016llx rdi=%016llx rbp=%016llx rsp=%016llx", r->rsi, r->rdi, r->rbp,
 		  r->rsp);
-	log_error("r8 =%016llx r9 =%016llx r10=%016llx r11=%016llx", r->r8, r->r9, r->r10,
-		  r->r11);
+	log_error("r8 =%016llx r9 =%016llx r10=%016llx r11=%016llx", r->r8, r->r9, r->r10, r->r11);
 	log_error("r12=%016llx r13=%016llx r14=%016llx r15=%016llx", r->r12, r->r13, r->r14,
 		  r->r15);
 	log_error("rip=%016llx rflags=%016llx", r->rip, r->rflags);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * All architectural state of one VP, read from and written back to KVM. A reset writes back what was
- * read at power-on.
+ * All architectural state of one VP, read from and written back to KVM. A reset writes back what
+ * was read at power-on.
  *
  * Call while the VP does not run and has no I/O pending in KVM (vcpu.c completes it when it parks).
  */
