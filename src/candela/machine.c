@@ -439,6 +439,26 @@ uint64_t machine_exits(const struct machine *m, unsigned int kind)
 	return sum;
 }
 
+uint64_t machine_exit_ticks(const struct machine *m, unsigned int kind)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < m->vcpus.count; i++)
+		sum += counter_get(&m->vcpus.vcpus[i].exit_ticks[kind]);
+	return sum;
+}
+
+const struct hv *machine_hv(const struct machine *m)
+{
+	return m->hv;
+}
+
+uint64_t machine_unclaimed(const struct machine *m)
+{
+	return counter_get(&m->ports.unclaimed_reads) + counter_get(&m->ports.unclaimed_writes) +
+	       counter_get(&m->mmio.unclaimed_reads) + counter_get(&m->mmio.unclaimed_writes);
+}
+
 uint64_t machine_started_at(const struct machine *m)
 {
 	return atomic_load(&m->started_at);

@@ -11,6 +11,7 @@
 #include "vmm/config.h"
 #include "vmm/error.h"
 
+struct hv;
 struct machine;
 
 /* How a VM ended. */
@@ -52,6 +53,12 @@ const char *machine_end_name(enum machine_end end);
 
 /* Totals over all VPs of the counters in vmm/vcpu.h, by kind; while the machine exists. */
 uint64_t machine_exits(const struct machine *machine, unsigned int kind);
+/* The same of the ticks of the host's time stamp counter that handling them took. */
+uint64_t machine_exit_ticks(const struct machine *machine, unsigned int kind);
+/* The hypervisor interface, for its counters; NULL when the guest has none. */
+const struct hv *machine_hv(const struct machine *machine);
+/* Accesses that no device claimed. */
+uint64_t machine_unclaimed(const struct machine *machine);
 /* Nanoseconds of CLOCK_MONOTONIC at which VP 0 first entered the guest; 0 before. */
 uint64_t machine_started_at(const struct machine *machine);
 unsigned int machine_resets(const struct machine *machine);

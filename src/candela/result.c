@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hv-enlight/hv_counters.h"
 #include "vmm/vcpu.h"
 
 static void add_ns(struct json_object *object, const char *key, uint64_t from, uint64_t to)
@@ -19,15 +20,44 @@ static void add_ns(struct json_object *object, const char *key, uint64_t from, u
 		json_object_object_add(object, key, json_object_new_uint64(to - from));
 }
 
+static void add_counter(void *ctx, const char *name, uint64_t value)
+{
+	/* What never happened is left out. */
+	if (value)
+		json_object_object_add(ctx, name, json_object_new_uint64(value));
+}
+
+static void add_hyperv(struct json_object *object, const struct hv *hv)
+{
+	struct json_object *hyperv = json_object_new_object();
+	struct json_object *counters = json_object_new_object();
+
+	json_object_object_add(hyperv, "engine", json_object_new_string(hv_engine_name(hv)));
+	json_object_object_add(hyperv, "reference_tsc",
+			       json_object_new_boolean(hv_has_reference_tsc(hv)));
+	hv_each_counter(hv, HV_ALL_VPS, add_counter, counters);
+	json_object_object_add(hyperv, "counters", counters);
+	json_object_object_add(object, "hyperv", hyperv);
+}
+
 static void add_machine(struct json_object *object, const struct machine *machine)
 {
 	struct json_object *exits = json_object_new_object();
+	struct json_object *ticks = json_object_new_object();
 
 	for (unsigned int i = 0; i < VCPU_EXIT_KINDS; i++)
 		json_object_object_add(exits, vcpu_exit_names[i],
 				       json_object_new_uint64(machine_exits(machine, i)));
+	for (unsigned int i = 0; i < VCPU_EXIT_KINDS; i++)
+		json_object_object_add(ticks, vcpu_exit_names[i],
+				       json_object_new_uint64(machine_exit_ticks(machine, i)));
 	json_object_object_add(object, "exits", exits);
+	json_object_object_add(object, "exit_ticks", ticks);
+	json_object_object_add(object, "unclaimed",
+			       json_object_new_uint64(machine_unclaimed(machine)));
 	json_object_object_add(object, "resets", json_object_new_uint64(machine_resets(machine)));
+	if (machine_hv(machine))
+		add_hyperv(object, machine_hv(machine));
 }
 
 static int replace_file(const char *path, const char *text, struct error *err)

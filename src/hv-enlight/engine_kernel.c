@@ -177,6 +177,7 @@ static void exit_hyperv(struct hv_vp *vp)
 
 static void kicked(struct hv_vp *vp)
 {
+	counter_add(&vp->counters.kicks, 1);
 	synic_vp_deliver(&vp->synic);
 }
 

@@ -153,7 +153,7 @@ static void run_due(struct hv_vp *vp, uint64_t earliest)
 
 static void kicked(struct hv_vp *vp)
 {
-	counter_add(&vp->counters.timer_wakes, 1);
+	counter_add(&vp->counters.kicks, 1);
 	run_due(vp, reftime_monotonic() + GUEST_SLICE_NS);
 }
 

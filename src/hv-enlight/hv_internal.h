@@ -66,7 +66,7 @@ struct hv_vp_counters {
 	struct counter msr_reads;
 	struct counter msr_writes;
 	struct counter msr_faults;
-	struct counter timer_wakes;
+	struct counter kicks;
 };
 
 struct hv_vp {
