@@ -88,6 +88,7 @@ static int load(struct machine *m, struct error *err)
 	if (r < 0)
 		return r;
 	enable_mtrrs(m);
+	machine_watch_panics(m, entry.protocol);
 	log_debug("boot protocol: %s", boot_protocol_name(entry.protocol));
 	if (ioctl(vp0->fd, KVM_GET_SREGS, &sregs) < 0)
 		return error_errno(err, -errno, "KVM_GET_SREGS");
@@ -140,6 +141,7 @@ static void end(struct machine *m, const struct machine_outcome *outcome)
 	m->outcome = *outcome;
 	vcpu_set_stop(&m->vcpus);
 	loop_timer_cancel(m->loop, &m->timeout);
+	loop_timer_cancel(m->loop, &m->panic_silence);
 	serial_shutdown(m->serial, serial_done, m);
 }
 
@@ -162,6 +164,7 @@ static void handle_report(struct loop_task *task)
 	outcome = m->reported_outcome;
 	m->reported = false;
 	pthread_mutex_unlock(&m->report_lock);
+	machine_judge_panic(m, &outcome);
 	if (outcome.end != MACHINE_RESET || m->config->on_reset == CONFIG_RESET_EXIT) {
 		end(m, &outcome);
 		return;

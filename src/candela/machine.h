@@ -18,7 +18,7 @@ struct machine;
 enum machine_end {
 	MACHINE_POWER_OFF,
 	MACHINE_RESET, /* only with on-reset=exit */
-	MACHINE_CRASH,
+	MACHINE_CRASH, /* value: MACHINE_CRASH_REPORTED when the guest itself said so */
 	MACHINE_PANIC,
 	MACHINE_TIMEOUT,
 	MACHINE_DEBUG_EXIT, /* value: what the guest wrote */
@@ -26,6 +26,8 @@ enum machine_end {
 	MACHINE_QUIT,       /* the user's escape key */
 	MACHINE_FAILED,     /* candela itself */
 };
+
+#define MACHINE_CRASH_REPORTED 1
 
 struct machine_outcome {
 	enum machine_end end;

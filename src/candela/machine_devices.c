@@ -85,6 +85,8 @@ static int add_serial(struct machine *m, struct error *err)
 		.port = SERIAL_COM1_PORT,
 		.irq = &m->irq_serial.line,
 		.loop = m->loop,
+		.tap = machine_console_output,
+		.tap_ctx = m,
 	};
 	int r = irqchip_line_init(&m->irq_serial, &m->irqchip, LAYOUT_IRQ_SERIAL, true, err);
 

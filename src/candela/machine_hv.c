@@ -81,16 +81,49 @@ static void on_hv_reset(void *ctx)
 	machine_report(ctx, MACHINE_RESET, 0, "guest asked for a reset (MSR)");
 }
 
+#define PANIC_TEXT "Kernel panic - not syncing: "
+
+/* A Linux kernel that panics reports it here, too, with the end of its log. */
+static bool is_panic(const struct hv_crash *crash, char *text, size_t size)
+{
+	const char *reason = strstr(crash->message, PANIC_TEXT);
+
+	if (!reason)
+		return false;
+	reason += strlen(PANIC_TEXT);
+	snprintf(text, size, "kernel panic: %.*s", (int)strcspn(reason, "\n"), reason);
+	return true;
+}
+
+static void describe_crash(const struct hv_crash *crash, char *text, size_t size)
+{
+	const uint64_t *p = crash->parameters;
+	size_t len = strlen(crash->message), kept = min_of(len, (size_t)400);
+	int head = snprintf(text, size, "crash MSRs: %llx %llx %llx %llx %llx%s",
+			    (unsigned long long)p[0], (unsigned long long)p[1],
+			    (unsigned long long)p[2], (unsigned long long)p[3],
+			    (unsigned long long)p[4], len ? ": " : "");
+
+	/* The end of the text is where the reason stands; one line of it. */
+	snprintf(text + head, size - (size_t)head, "%s", crash->message + (len - kept));
+	for (char *c = text; (c = strchr(c, '\n'));)
+		*c = ' ';
+}
+
 static void on_hv_crash(void *ctx, const struct hv_crash *crash)
 {
+	struct machine *m = ctx;
 	char text[640];
+	bool panic = is_panic(crash, text, sizeof(text));
 
-	snprintf(text, sizeof(text), "crash MSRs: %llx %llx %llx %llx %llx%s%s",
-		 (unsigned long long)crash->parameters[0], (unsigned long long)crash->parameters[1],
-		 (unsigned long long)crash->parameters[2], (unsigned long long)crash->parameters[3],
-		 (unsigned long long)crash->parameters[4], *crash->message ? ": " : "",
-		 crash->message);
-	machine_report(ctx, MACHINE_CRASH, 0, text);
+	if (!panic)
+		describe_crash(crash, text, sizeof(text));
+	if (m->config->on_panic == CONFIG_PANIC_IGNORE)
+		log_warning("%s", text);
+	else if (panic)
+		machine_report(m, MACHINE_PANIC, 0, text);
+	else
+		machine_report(m, MACHINE_CRASH, MACHINE_CRASH_REPORTED, text);
 }
 
 struct switch_row {

@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "candela/machine.h"
+#include "candela/panic_watch.h"
 #include "vmm/boot.h"
 #include "vmm/bus.h"
 #include "vmm/cpuid.h"
@@ -64,6 +65,11 @@ struct machine {
 	struct machine_outcome reported_outcome;
 	struct loop_task report_task;
 
+	/* Linux guests whose panics count: what their console says. */
+	bool watch_panics;
+	struct panic_watch panic;
+	struct loop_timer panic_silence;
+
 	struct loop_timer timeout;
 	struct loop_fd signals;
 	bool signals_open;
@@ -79,6 +85,15 @@ struct machine {
 /* machine_devices.c: makes all devices and claims their ports. */
 int machine_add_devices(struct machine *m, struct error *err) must_check;
 void machine_remove_devices(struct machine *m);
+
+/* machine_panic.c: panics that only the console tells of. */
+void machine_watch_panics(struct machine *m, enum boot_protocol protocol);
+void machine_console_output(void *machine, const uint8_t *data, size_t len);
+/*
+ * A guest that resets, or reports a crash, right after a panic on its console has panicked: changes
+ * @outcome accordingly.
+ */
+void machine_judge_panic(struct machine *m, struct machine_outcome *outcome);
 
 /* machine_hv.c: the hypervisor interface, where the configuration wants one. */
 int machine_create_hv(struct machine *m, struct error *err) must_check;

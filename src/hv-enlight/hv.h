@@ -19,7 +19,8 @@ enum hv_engine_choice { HV_ENGINE_AUTO, HV_ENGINE_KERNEL, HV_ENGINE_USER };
 /* What the guest reported through the crash MSRs. */
 struct hv_crash {
 	uint64_t parameters[5];
-	char message[512]; /* printable text, empty when the guest gave none */
+	/* ASCII text, lines ended by \n; empty when the guest gave none. */
+	char message[PAGE_SIZE + 1];
 };
 
 /* Mandatory all. On a VP's thread. */

@@ -52,13 +52,21 @@ static enum vcpu_msr read_vp_page(struct hv_vp *vp, uint32_t index, uint64_t *re
 	return VCPU_MSR_HANDLED;
 }
 
+/*
+ * Messages and event flags are written by other threads too: the engine lets go of the page before it
+ * leaves its place, and takes it up where it then is. What comes in between waits.
+ */
 static enum vcpu_msr write_vp_page(struct hv_vp *vp, uint32_t index, uint64_t value)
 {
-	enum vcpu_msr done = place(vp_page(vp, index), value);
+	const struct hv_engine *engine = vp->hv->engine;
+	struct hv_page *page = vp_page(vp, index);
+	bool moves = (value ^ page->msr) & (HV_PAGE_MSR_ENABLE | HV_PAGE_MSR_GPA_MASK);
+	enum vcpu_msr done;
 
-	if (done == VCPU_MSR_HANDLED && vp->hv->engine->page_msr(vp, index, value) < 0)
+	if ((page->msr & HV_PAGE_MSR_ENABLE) && moves && engine->page_msr(vp, index, 0) < 0)
 		return VCPU_MSR_FAULT;
-	return done;
+	done = place(page, value);
+	return engine->page_msr(vp, index, page->msr) < 0 ? VCPU_MSR_FAULT : done;
 }
 
 static enum vcpu_msr read_guest_os_id(struct hv_vp *vp, uint32_t index, uint64_t *ret)
@@ -170,20 +178,18 @@ static enum vcpu_msr write_crash_parameter(struct hv_vp *vp, uint32_t index, uin
 	return VCPU_MSR_HANDLED;
 }
 
-/* The tail of the text the guest left, which is where the reason stands, made printable. */
+/* The text the guest left, made printable but for the ends of its lines. */
 static void read_crash_message(struct hv *hv, struct hv_crash *crash)
 {
-	uint64_t gpa = hv->crash[3], len = min_of(hv->crash[4], (uint64_t)PAGE_SIZE);
-	size_t kept = min_of(len, sizeof(crash->message) - 1);
+	size_t len = min_of(hv->crash[4], (uint64_t)PAGE_SIZE);
 
-	if (!checked_add(gpa, len - kept, &gpa) ||
-	    mem_read(hv->host.mem, gpa, crash->message, kept) < 0)
+	if (mem_read(hv->host.mem, hv->crash[3], crash->message, len) < 0)
 		return;
-	crash->message[kept] = 0;
-	for (size_t i = 0; i < kept; i++) {
+	crash->message[len] = 0;
+	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)crash->message[i];
 
-		if (c < 0x20 || c > 0x7e)
+		if ((c < 0x20 && c != '\n') || c > 0x7e)
 			crash->message[i] = c ? ' ' : 0;
 	}
 }

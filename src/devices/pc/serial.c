@@ -410,6 +410,8 @@ int serial_create(const struct serial_config *config, struct error *err, struct 
 	}
 	serial_reset(&s->dev);
 	s->chardev = config->chardev;
+	s->tap = config->tap;
+	s->tap_ctx = config->tap_ctx;
 	*ret = s;
 	return 0;
 }

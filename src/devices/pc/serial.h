@@ -45,6 +45,9 @@ struct serial_config {
 	struct loop *loop;
 	struct chardev *chardev; /* the serial port's own once serial_create() succeeds */
 	uint64_t flush_stuck_ns; /* 0: SERIAL_FLUSH_STUCK_NS */
+	/* Optional: sees all output before the character device does. On the loop's thread. */
+	void (*tap)(void *ctx, const uint8_t *data, size_t len);
+	void *tap_ctx;
 };
 
 struct serial_counters {
@@ -70,6 +73,13 @@ void serial_start(struct serial *s);
  * port must be shut down before it is destroyed.
  */
 void serial_shutdown(struct serial *s, void (*done)(void *ctx), void *ctx);
+
+/*
+ * Loop thread, when no vCPU runs: shows @see what the guest has sent that the tap has not seen yet. It
+ * stays queued.
+ */
+void serial_peek(struct serial *s, void (*see)(void *ctx, const uint8_t *data, size_t len),
+		 void *ctx);
 
 /* Its life: reset keeps queued output. Destroying it destroys the character device. */
 struct device *serial_device(struct serial *s);

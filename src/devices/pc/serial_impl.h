@@ -17,6 +17,8 @@ struct serial {
 	struct irq_line *irq;
 	struct loop *loop;
 	struct chardev *chardev;
+	void (*tap)(void *ctx, const uint8_t *data, size_t len); /* may be NULL */
+	void *tap_ctx;
 	struct serial_counters counters;
 
 	/* --- Protected by the lock; any thread. A leaf but for the irq line and loop_post(). */

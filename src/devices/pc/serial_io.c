@@ -89,7 +89,18 @@ static bool take_output(struct serial *s)
 		s->tx_active = false;
 	}
 	pthread_mutex_unlock(&s->lock);
+	if (any && s->tap)
+		s->tap(s->tap_ctx, s->tx_drain, s->drain_end);
 	return any;
+}
+
+void serial_peek(struct serial *s, void (*see)(void *ctx, const uint8_t *data, size_t len),
+		 void *ctx)
+{
+	pthread_mutex_lock(&s->lock);
+	if (s->tx_filled)
+		see(ctx, s->tx_fill, s->tx_filled);
+	pthread_mutex_unlock(&s->lock);
 }
 
 /* The character device is done with what it was given. */
