@@ -197,11 +197,20 @@ static void on_timeout(struct loop_timer *timer)
 	end(m, &outcome);
 }
 
+static void ending_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+}
+
 static void on_signal(struct loop_fd *lfd, uint32_t revents)
 {
 	struct machine *m = container_of(lfd, struct machine, signals);
 	struct machine_outcome outcome = {.end = MACHINE_SIGNAL};
 	struct signalfd_siginfo info;
+	sigset_t set;
 
 	if (read(lfd->fd, &info, sizeof(info)) != sizeof(info))
 		return;
@@ -209,19 +218,21 @@ static void on_signal(struct loop_fd *lfd, uint32_t revents)
 	snprintf(outcome.detail, sizeof(outcome.detail), "signal %u (%s)", info.ssi_signo,
 		 sigabbrev_np((int)info.ssi_signo));
 	end(m, &outcome);
+	/* Delivering the last output may take seconds: a second signal does what it always does. */
+	ending_signals(&set);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* Signals that ask the process to go come through the loop, so that the terminal and files are left
- * in order. A second one while it goes is the default action's: nothing hangs. */
+/*
+ * Signals that ask the process to go come through the loop, so that the terminal and files are left
+ * in order.
+ */
 static int watch_signals(struct machine *m, struct error *err)
 {
 	sigset_t set;
 	int fd, r;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
+	ending_signals(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
