@@ -14,9 +14,9 @@
 #define APIC_ICR  0x300
 #define APIC_ICR2 0x310
 
-#define X2APIC_MSR(reg)      (0x800u + ((reg) >> 4))
-#define APIC_EOI             0x0b0
-#define APIC_BASE_X2APIC     (1ull << 10)
+#define X2APIC_MSR(reg)  (0x800u + ((reg) >> 4))
+#define APIC_EOI         0x0b0
+#define APIC_BASE_X2APIC (1ull << 10)
 
 #define ICR_VECTOR_MODE      0x0fffu /* vector, delivery mode, destination mode */
 #define ICR_LOGICAL          (1u << 11)
@@ -152,7 +152,7 @@ static enum vcpu_msr write_tpr(struct vcpu *vcpu, uint64_t value)
 		return VCPU_MSR_FAULT;
 	if (in_x2apic_mode(vcpu))
 		return set_msr(vcpu, X2APIC_MSR(APIC_TPR), value) ? VCPU_MSR_HANDLED
-								   : VCPU_MSR_FAULT;
+								  : VCPU_MSR_FAULT;
 	/* CR8 holds the priority class, which is all that interrupt delivery looks at. */
 	if (ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) < 0)
 		return VCPU_MSR_FAULT;

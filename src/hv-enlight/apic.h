@@ -3,8 +3,8 @@
  * The local APIC of a VP, reached from outside: for AutoEOI and for the APIC's synthetic MSRs.
  *
  * In x2APIC mode KVM's own register writes are used. In xAPIC mode KVM has no call for a single
- * register: EOI then reads and writes the whole APIC, and an interrupt that another thread raises in
- * between would be lost. KVM's Hyper-V EOI is used where it has one, and the long way is left to
+ * register: EOI then reads and writes the whole APIC, and an interrupt that another thread raises
+ * in between would be lost. KVM's Hyper-V EOI is used where it has one, and the long way is left to
  * guests that insist on AutoEOI with an xAPIC on a KVM without Hyper-V support.
  *
  * All on the VP's own thread, while it is out of the guest.

@@ -3,8 +3,8 @@
  * The kernel engine: KVM's own hypercall page, SynIC, timers, reference time, TLB flushes and IPIs.
  *
  * The MSRs that place pages come to us all the same (an MSR filter), so that overlay pages are the
- * same with both engines; KVM is then told where the page is and writes into it. So does EOM, as that
- * is when a message that waits for its slot can follow.
+ * same with both engines; KVM is then told where the page is and writes into it. So does EOM, as
+ * that is when a message that waits for its slot can follow.
  *
  * KVM's timers write into message slots on the VP's thread, inside KVM_RUN. Messages from us are
  * therefore queued by any thread but written on the VP's own, when it has been kicked out of there.
@@ -65,8 +65,8 @@ static uint32_t features_of(const struct supported *s)
 static uint32_t served(struct kvm *kvm)
 {
 	static const enum kvm_cap_id needed[] = {
-		KVM_HAS_USER_SPACE_MSR, KVM_HAS_MSR_FILTER,	KVM_HAS_HYPERV,
-		KVM_HAS_HYPERV_SYNIC2,	KVM_HAS_HYPERV_EVENTFD, KVM_HAS_HYPERV_CPUID,
+		KVM_HAS_USER_SPACE_MSR, KVM_HAS_MSR_FILTER,     KVM_HAS_HYPERV,
+		KVM_HAS_HYPERV_SYNIC2,  KVM_HAS_HYPERV_EVENTFD, KVM_HAS_HYPERV_CPUID,
 	};
 	struct supported *s;
 	uint32_t features = 0;
@@ -127,13 +127,13 @@ static int page_msr(struct hv_vp *vp, uint32_t index, uint64_t value)
 	bool enabled = value & HV_PAGE_MSR_ENABLE;
 
 	if (index == HV_MSR_SIMP)
-		synic_vp_set_message_page(
-			&vp->synic,
-			enabled ? overlay_page(&vp->pages[HV_PAGE_SIMP].overlay) : NULL);
+		synic_vp_set_message_page(&vp->synic,
+					  enabled ? overlay_page(&vp->pages[HV_PAGE_SIMP].overlay)
+						  : NULL);
 	else if (index == HV_MSR_SIEFP)
-		synic_vp_set_flags_page(
-			&vp->synic,
-			enabled ? overlay_page(&vp->pages[HV_PAGE_SIEFP].overlay) : NULL);
+		synic_vp_set_flags_page(&vp->synic,
+					enabled ? overlay_page(&vp->pages[HV_PAGE_SIEFP].overlay)
+						: NULL);
 	return set_kvm_msr(vp, index, value);
 }
 
@@ -190,8 +190,7 @@ static void synic_interrupt(struct synic_vp *synic, unsigned int sint, uint64_t 
 	struct irqchip_msi *line = &vp->sint_lines[sint];
 	uint64_t one = 1;
 
-	if (!line->chip &&
-	    irqchip_sint_init(line, vp->hv->host.irqchip, vp->index, sint, NULL) < 0)
+	if (!line->chip && irqchip_sint_init(line, vp->hv->host.irqchip, vp->index, sint, NULL) < 0)
 		return;
 	if (write(line->fd, &one, sizeof(one)) < 0)
 		return;
@@ -256,7 +255,7 @@ static int init_vm(struct hv *hv, struct error *err)
 	memset(bitmap, 0xff, sizeof(bitmap));
 	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
 		for (uint32_t msr = ours[i][0]; msr <= ours[i][1]; msr++)
-			bitmap[(msr - HV_MSR_FIRST) / 8] &= (uint8_t)~(1u << msr % 8);
+			bitmap[(msr - HV_MSR_FIRST) / 8] &= (uint8_t) ~(1u << msr % 8);
 	return hv_filter_msrs(hv, bitmap, err);
 }
 

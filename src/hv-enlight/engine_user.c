@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The user engine: everything served by candela, on any KVM that can send MSR accesses to us. A VP's
- * state belongs to its own thread but for the SynIC, which has a lock, and the vectors whose EOI we
- * owe, which are atomic.
+ * The user engine: everything served by candela, on any KVM that can send MSR accesses to us. A
+ * VP's state belongs to its own thread but for the SynIC, which has a lock, and the vectors whose
+ * EOI we owe, which are atomic.
  */
 #include <errno.h>
 #include <string.h>
@@ -52,8 +52,8 @@ static void synic_interrupt(struct synic_vp *synic, unsigned int sint, uint64_t 
 	if (!auto_eoi)
 		return;
 	/*
-	 * Its end has to be said once it is in service, which only the VP's thread can see. Noted after
-	 * it was raised: what is noted is in the APIC, or over.
+	 * Its end has to be said once it is in service, which only the VP's thread can see. Noted
+	 * after it was raised: what is noted is in the APIC, or over.
 	 */
 	atomic_fetch_or(&vp->auto_eoi[vector / 64], 1ull << vector % 64);
 	vcpu_kick(vp->vcpu);
@@ -94,8 +94,8 @@ static bool pay_eoi(struct hv_vp *vp, uint8_t vector)
 }
 
 /*
- * One pass over the vectors whose end is ours to say. Each is struck off before the APIC is looked at,
- * so that one raised in the meantime is noted anew.
+ * One pass over the vectors whose end is ours to say. Each is struck off before the APIC is looked
+ * at, so that one raised in the meantime is noted anew.
  */
 static void pay_eois(struct hv_vp *vp)
 {
@@ -194,9 +194,8 @@ static enum vcpu_msr write_timer(struct hv_vp *vp, uint32_t index, uint64_t valu
 static enum vcpu_msr write_msr(struct hv_vp *vp, uint32_t index, uint64_t value)
 {
 	if (index >= HV_MSR_SINT0 && index <= HV_MSR_SINT15)
-		return synic_vp_set_sint(&vp->synic, index - HV_MSR_SINT0, value)
-			       ? VCPU_MSR_HANDLED
-			       : VCPU_MSR_FAULT;
+		return synic_vp_set_sint(&vp->synic, index - HV_MSR_SINT0, value) ? VCPU_MSR_HANDLED
+										  : VCPU_MSR_FAULT;
 	if (index >= HV_MSR_STIMER0_CONFIG && index <= HV_MSR_STIMER3_COUNT)
 		return write_timer(vp, index, value);
 	switch (index) {
@@ -219,14 +218,14 @@ static int page_msr(struct hv_vp *vp, uint32_t index, uint64_t value)
 
 	switch (index) {
 	case HV_MSR_SIMP:
-		synic_vp_set_message_page(
-			&vp->synic,
-			enabled ? overlay_page(&vp->pages[HV_PAGE_SIMP].overlay) : NULL);
+		synic_vp_set_message_page(&vp->synic,
+					  enabled ? overlay_page(&vp->pages[HV_PAGE_SIMP].overlay)
+						  : NULL);
 		break;
 	case HV_MSR_SIEFP:
-		synic_vp_set_flags_page(
-			&vp->synic,
-			enabled ? overlay_page(&vp->pages[HV_PAGE_SIEFP].overlay) : NULL);
+		synic_vp_set_flags_page(&vp->synic,
+					enabled ? overlay_page(&vp->pages[HV_PAGE_SIEFP].overlay)
+						: NULL);
 		break;
 	case HV_MSR_REFERENCE_TSC:
 		if (enabled)
@@ -255,8 +254,10 @@ static int fill_hypercall_page(struct hv_vp *vp, uint64_t msr)
 
 static void call64(struct hv_vp *vp, struct kvm_regs *regs)
 {
-	const struct hypercall_args args = {
-		.control = regs->rcx, .input = regs->rdx, .output = regs->r8, .read_xmm = hv_read_xmm};
+	const struct hypercall_args args = {.control = regs->rcx,
+					    .input = regs->rdx,
+					    .output = regs->r8,
+					    .read_xmm = hv_read_xmm};
 
 	regs->rax = hv_hypercall(vp, &args);
 }
@@ -283,8 +284,8 @@ static void call32(struct hv_vp *vp, struct kvm_regs *regs)
 /* The signal of a connection that has no eventfd bound: unknown, or just being closed. */
 static void signal_by_port(struct hv_vp *vp, uint32_t id, struct kvm_regs *regs)
 {
-	const struct hypercall_args args = {
-		.control = HV_CALL_SIGNAL_EVENT | HV_CONTROL_FAST, .input = id};
+	const struct hypercall_args args = {.control = HV_CALL_SIGNAL_EVENT | HV_CONTROL_FAST,
+					    .input = id};
 	uint64_t status = hv_hypercall(vp, &args);
 
 	if (status)

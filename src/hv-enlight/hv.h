@@ -2,8 +2,8 @@
 /*
  * The hypervisor interface of one partition: what the machine creates, wires to its VPs and resets.
  *
- * Everything the guest does arrives on the thread of the VP that did it, through the vcpu hooks that
- * the machine forwards here. Messages and events from the host arrive through synic.h.
+ * Everything the guest does arrives on the thread of the VP that did it, through the vcpu hooks
+ * that the machine forwards here. Messages and events from the host arrive through synic.h.
  */
 #pragma once
 
@@ -48,9 +48,9 @@ struct hv_host {
 };
 
 /*
- * Chooses the engine and the features. After kvm_create_vm(), before the vCPUs are created: it tells
- * KVM which MSRs are ours and claims the hook ports of @host->vcpus. -ENOTSUP, with text, when the
- * host or the engine does not serve what was asked for.
+ * Chooses the engine and the features. After kvm_create_vm(), before the vCPUs are created: it
+ * tells KVM which MSRs are ours and claims the hook ports of @host->vcpus. -ENOTSUP, with text,
+ * when the host or the engine does not serve what was asked for.
  */
 int hv_create(const struct hv_config *config, const struct hv_host *host, struct error *err,
 	      struct hv **ret) must_check;

@@ -40,6 +40,14 @@ static enum hv_status signal_event(void *ctx, struct hypercall_io *io)
 
 /* --- Processors. --------------------------------------------------------------------------- */
 
+/* There is one virtual trust level, 0, which a guest may name or not. */
+static bool valid_input_vtl(uint8_t vtl)
+{
+	if (vtl & HV_INPUT_VTL_RESERVED)
+		return false;
+	return !(vtl & HV_INPUT_VTL_USE) || !(vtl & HV_INPUT_VTL_TARGET);
+}
+
 /* The one hint about its locks that a guest gives the scheduler: others may be worth running. */
 static enum hv_status long_spin_wait(void *ctx, struct hypercall_io *io)
 {
@@ -67,7 +75,7 @@ static void send_ipi_to_bank(struct hv *hv, unsigned int bank, uint64_t mask, ui
 
 static bool valid_ipi(uint32_t vector, uint8_t target_vtl)
 {
-	return vector >= 16 && vector <= 255 && target_vtl == 0;
+	return vector >= 16 && vector <= 255 && valid_input_vtl(target_vtl);
 }
 
 static enum hv_status send_ipi(void *ctx, struct hypercall_io *io)
@@ -133,7 +141,12 @@ static enum hv_status get_vp_index(void *ctx, struct hypercall_io *io)
 	return HV_STATUS_SUCCESS;
 }
 
-/* --- Registers: those that have an MSR, on the calling VP. ---------------------------------- */
+/*
+ * --- Registers: those that have an MSR, on the calling VP. -----------------------------------
+ *
+ * A name that does not exist, a register that is read-only and a value that is not valid are all
+ * HV_STATUS_INVALID_PARAMETER (TLFS 7.10.1).
+ */
 
 struct register_row {
 	uint32_t first, last;
@@ -171,7 +184,7 @@ static enum hv_status check_registers_of(const struct hv_vp *vp, const uint8_t *
 	memcpy(&in, input, sizeof(in));
 	if (in.partition_id != HV_PARTITION_ID_SELF)
 		return HV_STATUS_INVALID_PARTITION_ID;
-	if (in.target_vtl)
+	if (!valid_input_vtl(in.target_vtl))
 		return HV_STATUS_INVALID_PARAMETER;
 	/* Without virtual trust levels a guest has no business with another VP's registers. */
 	if (in.vp_index != HV_VP_INDEX_SELF && in.vp_index != vp->index)
@@ -193,7 +206,7 @@ static enum hv_status get_vp_registers(void *ctx, struct hypercall_io *io)
 		if (!register_msr(name, &msr))
 			return HV_STATUS_INVALID_PARAMETER;
 		if (hv_read_msr(vp->hv, vp->vcpu, msr, &value.low) != VCPU_MSR_HANDLED)
-			return HV_STATUS_ACCESS_DENIED;
+			return HV_STATUS_INVALID_PARAMETER;
 		memcpy(io->rep_output + io->rep_next * sizeof(value), &value, sizeof(value));
 	}
 	return status;
@@ -209,10 +222,11 @@ static enum hv_status set_vp_registers(void *ctx, struct hypercall_io *io)
 		uint32_t msr;
 
 		memcpy(&assoc, io->reps + io->rep_next * sizeof(assoc), sizeof(assoc));
-		if (!register_msr(assoc.name, &msr))
+		/* All of them are 64 bits wide. */
+		if (!register_msr(assoc.name, &msr) || assoc.value.high)
 			return HV_STATUS_INVALID_PARAMETER;
 		if (hv_write_msr(vp->hv, vp->vcpu, msr, assoc.value.low) != VCPU_MSR_HANDLED)
-			return HV_STATUS_INVALID_REGISTER_VALUE;
+			return HV_STATUS_INVALID_PARAMETER;
 	}
 	return status;
 }
@@ -221,7 +235,7 @@ static enum hv_status set_vp_registers(void *ctx, struct hypercall_io *io)
 
 static enum hv_status ext_capabilities(void *ctx, struct hypercall_io *io)
 {
-	uint64_t capabilities = HV_EXT_CAPABILITY_COLD_DISCARD;
+	uint64_t capabilities = HV_EXT_CAPABILITY_MEMORY_HEAT | HV_EXT_CAPABILITY_COLD_DISCARD;
 
 	memcpy(io->output, &capabilities, sizeof(capabilities));
 	return HV_STATUS_SUCCESS;

@@ -27,6 +27,11 @@ struct hv_input_long_spin_wait {
 	uint64_t spin_count;
 };
 
+/* HV_INPUT_VTL: bits 0-3 name a virtual trust level, if bit 4 says so. */
+#define HV_INPUT_VTL_TARGET   0x0fu
+#define HV_INPUT_VTL_USE      0x10u
+#define HV_INPUT_VTL_RESERVED 0xe0u
+
 struct hv_input_send_ipi { /* TLFS 10.5.1 */
 	uint32_t vector;
 	uint8_t target_vtl;
@@ -70,7 +75,8 @@ struct hv_input_get_vp_index { /* HvCallGetVpIndexFromApicId */
 	uint8_t reserved[7];
 };
 
-#define HV_EXT_CAPABILITY_COLD_DISCARD (1ull << 8)
+#define HV_EXT_CAPABILITY_MEMORY_HEAT  (1ull << 1) /* the call is there (TLFS 3.14.1) */
+#define HV_EXT_CAPABILITY_COLD_DISCARD (1ull << 8) /* what Linux asks for before using it */
 
 #define HV_HEAT_COLD_DISCARD 1ull
 #define HV_HEAT_TYPE_MASK    3ull

@@ -92,27 +92,38 @@ const struct hv_feature_row hv_feature_table[HV_FEATURE_COUNT] = {
 				    .by_default = true},
 };
 
-static int check_needs(uint32_t features, uint32_t asked, const char *engine, struct error *err)
+/* Of @wanted, those that nothing they need is missing from. */
+static uint32_t without_unmet_needs(uint32_t wanted)
 {
-	for (unsigned int f = 0; f < HV_FEATURE_COUNT; f++) {
-		const struct hv_feature_row *row = &hv_feature_table[f];
-		uint32_t missing = row->needs & ~features;
+	uint32_t features = wanted, before;
 
-		if (!(asked & HV_FEATURE_BIT(f)) || !missing)
-			continue;
-		return error_set(err, -ENOTSUP,
-				 "hyperv.%s needs hyperv.%s, which is off or not served by engine "
-				 "\"%s\"",
-				 row->name, hv_feature_table[__builtin_ctz(missing)].name, engine);
-	}
-	return 0;
+	do {
+		before = features;
+		for (unsigned int f = 0; f < HV_FEATURE_COUNT; f++)
+			if (hv_feature_table[f].needs & ~features)
+				features &= ~HV_FEATURE_BIT(f);
+	} while (features != before);
+	return features;
+}
+
+/* Names what @f cannot be without: not a feature that is missing for want of yet another one. */
+static int refuse(unsigned int f, uint32_t wanted, uint32_t features, const char *engine,
+		  struct error *err)
+{
+	unsigned int missing = f;
+
+	do
+		missing = (unsigned int)__builtin_ctz(hv_feature_table[missing].needs & ~features);
+	while (wanted & HV_FEATURE_BIT(missing));
+	return error_set(err, -ENOTSUP,
+			 "hyperv.%s needs hyperv.%s, which is off or not served by engine \"%s\"",
+			 hv_feature_table[f].name, hv_feature_table[missing].name, engine);
 }
 
 int hv_features_resolve(uint32_t served, const struct hv_feature_switches *switches,
 			const char *engine, struct error *err, uint32_t *ret)
 {
-	uint32_t features = switches->on, before;
-	int r;
+	uint32_t wanted = switches->on, features;
 
 	for (unsigned int f = 0; f < HV_FEATURE_COUNT; f++) {
 		uint32_t bit = HV_FEATURE_BIT(f);
@@ -122,18 +133,13 @@ int hv_features_resolve(uint32_t served, const struct hv_feature_switches *switc
 					 "hyperv.%s is not served by engine \"%s\" on this host",
 					 hv_feature_table[f].name, engine);
 		if (hv_feature_table[f].by_default && !(switches->off & bit))
-			features |= bit & served;
+			wanted |= bit & served;
 	}
-	r = check_needs(features, switches->on, engine, err);
-	if (r < 0)
-		return r;
 	/* What is on only by default goes quietly where something it needs is off. */
-	do {
-		before = features;
-		for (unsigned int f = 0; f < HV_FEATURE_COUNT; f++)
-			if (hv_feature_table[f].needs & ~features)
-				features &= ~HV_FEATURE_BIT(f);
-	} while (features != before);
+	features = without_unmet_needs(wanted);
+	for (unsigned int f = 0; f < HV_FEATURE_COUNT; f++)
+		if (switches->on & ~features & HV_FEATURE_BIT(f))
+			return refuse(f, wanted, features, engine, err);
 	*ret = features;
 	return 0;
 }

@@ -41,9 +41,9 @@ enum hv_feature {
 #define HV_FEATURES_ALL   ((1u << HV_FEATURE_COUNT) - 1)
 
 struct hv_feature_row {
-	const char *name; /* the JSON key */
-	const char *what; /* one line for help */
-	uint32_t needs;   /* bits of features it cannot be without */
+	const char *name;       /* the JSON key */
+	const char *what;       /* one line for help */
+	uint32_t needs;         /* bits of features it cannot be without */
 	uint32_t eax, ebx, edx; /* its bits in HV_CPUID_FEATURES */
 	uint32_t recommend;     /* its bits in HV_CPUID_RECOMMENDATIONS, EAX */
 	bool by_default;        /* on when the engine serves it and nobody says otherwise */
@@ -66,7 +66,7 @@ int hv_features_resolve(uint32_t served, const struct hv_feature_switches *switc
 
 /* What the leaves say besides the features. */
 struct hv_cpuid_config {
-	uint32_t features;     /* bits of enum hv_feature */
+	uint32_t features; /* bits of enum hv_feature */
 	uint32_t max_vps;
 	uint32_t spin_retries; /* HV_SPIN_NEVER: never notify */
 	uint32_t hardware;     /* HV_HW_* bits that are true of this host */

@@ -81,7 +81,7 @@ struct hv_vp {
 	struct irqchip_msi sint_lines[HV_SINT_COUNT]; /* kernel engine; protected by synic's lock */
 
 	/* User engine. */
-	uint64_t scontrol;     /* its own thread, as are the timers */
+	uint64_t scontrol; /* its own thread, as are the timers */
 	struct stimers timers;
 	_Atomic uint64_t auto_eoi[4]; /* vectors delivered whose end is ours to say */
 	uint64_t auto_eoi_poll_ns;
@@ -143,6 +143,6 @@ int hv_filter_msrs(struct hv *hv, uint8_t *bitmap, struct error *err);
 uint64_t hv_hypercall(struct hv_vp *vp, const struct hypercall_args *args);
 
 /* synic.c: the guest's side of connections. Connection ids above 24 bits do not exist. */
-enum hv_status hv_post_from_guest(struct hv *hv, uint32_t id, uint32_t type,
-				  const uint8_t *payload, size_t len);
+enum hv_status hv_post_from_guest(struct hv *hv, uint32_t id, uint32_t type, const uint8_t *payload,
+				  size_t len);
 enum hv_status hv_signal_from_guest(struct hv *hv, uint32_t id, uint16_t flag);

@@ -64,9 +64,9 @@
 #define HV_SPIN_NEVER            0xffffffffu
 
 /* HV_CPUID_HARDWARE, EAX. */
-#define HV_HW_APIC_OVERLAY  (1u << 0)
-#define HV_HW_MSR_BITMAPS   (1u << 1)
-#define HV_HW_SLAT          (1u << 3)
+#define HV_HW_APIC_OVERLAY (1u << 0)
+#define HV_HW_MSR_BITMAPS  (1u << 1)
+#define HV_HW_SLAT         (1u << 3)
 
 /* --- MSRs (TLFS appendix C). --------------------------------------------------------------- */
 
@@ -105,28 +105,28 @@
 #define HV_PAGE_MSR_GPA_MASK (~0xfffull)
 #define HV_HYPERCALL_LOCKED  (1ull << 1)
 
-#define HV_SINT_COUNT       16
-#define HV_SINT_VECTOR      0xffull
-#define HV_SINT_MASKED      (1ull << 16)
-#define HV_SINT_AUTO_EOI    (1ull << 17)
-#define HV_SINT_POLLING     (1ull << 18)
-#define HV_SYNIC_VERSION    1ull
-#define HV_SCONTROL_ENABLE  (1ull << 0)
+#define HV_SINT_COUNT      16
+#define HV_SINT_VECTOR     0xffull
+#define HV_SINT_MASKED     (1ull << 16)
+#define HV_SINT_AUTO_EOI   (1ull << 17)
+#define HV_SINT_POLLING    (1ull << 18)
+#define HV_SYNIC_VERSION   1ull
+#define HV_SCONTROL_ENABLE (1ull << 0)
 
-#define HV_STIMER_COUNT       4
-#define HV_STIMER_ENABLE      (1ull << 0)
-#define HV_STIMER_PERIODIC    (1ull << 1)
-#define HV_STIMER_LAZY        (1ull << 2)
-#define HV_STIMER_AUTO_ENABLE (1ull << 3)
+#define HV_STIMER_COUNT        4
+#define HV_STIMER_ENABLE       (1ull << 0)
+#define HV_STIMER_PERIODIC     (1ull << 1)
+#define HV_STIMER_LAZY         (1ull << 2)
+#define HV_STIMER_AUTO_ENABLE  (1ull << 3)
 #define HV_STIMER_VECTOR_SHIFT 4 /* bits 4-11, direct mode */
-#define HV_STIMER_DIRECT      (1ull << 12)
-#define HV_STIMER_SINT_SHIFT  16 /* bits 16-19, message mode */
+#define HV_STIMER_DIRECT       (1ull << 12)
+#define HV_STIMER_SINT_SHIFT   16 /* bits 16-19, message mode */
 #define HV_STIMER_VALID                                                                            \
 	(HV_STIMER_ENABLE | HV_STIMER_PERIODIC | HV_STIMER_LAZY | HV_STIMER_AUTO_ENABLE |          \
 	 0xffull << HV_STIMER_VECTOR_SHIFT | HV_STIMER_DIRECT | 0xfull << HV_STIMER_SINT_SHIFT)
 
-#define HV_CRASH_NOTIFY         (1ull << 63)
-#define HV_CRASH_MESSAGE        (1ull << 62) /* P3: GPA of the text, P4: its length */
+#define HV_CRASH_NOTIFY  (1ull << 63)
+#define HV_CRASH_MESSAGE (1ull << 62) /* P3: GPA of the text, P4: its length */
 
 /* --- Hypercalls (TLFS 3). ------------------------------------------------------------------ */
 
@@ -138,20 +138,20 @@
 #define HV_CONTROL_REP_START(c) ((uint16_t)((c) >> 48 & 0xfff))
 #define HV_CONTROL_RESERVED     (0xfull << 60 | 0xfull << 44 | 0xfull << 27)
 
-#define HV_CALL_FLUSH_SPACE         0x0002
-#define HV_CALL_FLUSH_LIST          0x0003
-#define HV_CALL_LONG_SPIN_WAIT      0x0008
-#define HV_CALL_SEND_IPI            0x000b
-#define HV_CALL_FLUSH_SPACE_EX      0x0013
-#define HV_CALL_FLUSH_LIST_EX       0x0014
-#define HV_CALL_SEND_IPI_EX         0x0015
-#define HV_CALL_GET_VP_REGISTERS    0x0050
-#define HV_CALL_SET_VP_REGISTERS    0x0051
-#define HV_CALL_POST_MESSAGE        0x005c
-#define HV_CALL_SIGNAL_EVENT        0x005d
-#define HV_CALL_GET_VP_INDEX        0x009a /* HvCallGetVpIndexFromApicId */
-#define HV_CALL_EXT_CAPABILITIES    0x8001
-#define HV_CALL_EXT_MEMORY_HEAT     0x8003
+#define HV_CALL_FLUSH_SPACE      0x0002
+#define HV_CALL_FLUSH_LIST       0x0003
+#define HV_CALL_LONG_SPIN_WAIT   0x0008
+#define HV_CALL_SEND_IPI         0x000b
+#define HV_CALL_FLUSH_SPACE_EX   0x0013
+#define HV_CALL_FLUSH_LIST_EX    0x0014
+#define HV_CALL_SEND_IPI_EX      0x0015
+#define HV_CALL_GET_VP_REGISTERS 0x0050
+#define HV_CALL_SET_VP_REGISTERS 0x0051
+#define HV_CALL_POST_MESSAGE     0x005c
+#define HV_CALL_SIGNAL_EVENT     0x005d
+#define HV_CALL_GET_VP_INDEX     0x009a /* HvCallGetVpIndexFromApicId */
+#define HV_CALL_EXT_CAPABILITIES 0x8001
+#define HV_CALL_EXT_MEMORY_HEAT  0x8003
 
 enum hv_status {
 	HV_STATUS_SUCCESS = 0x0000,

@@ -5,7 +5,8 @@
  *
  * Over RAM, a page of our own is mapped in place of the RAM page (mem_cover()), which KVM follows
  * like any other change of mapping. Where there is no RAM, the page gets a memory slot of its own.
- * RAM made of explicit huge pages cannot be remapped page by page: there the contents are exchanged.
+ * RAM made of explicit huge pages cannot be remapped page by page: there the contents are
+ * exchanged.
  *
  * Several overlays may lie at one address: the one placed last is seen, the ones below come back in
  * turn. Any thread may call; the set has a lock. The page's contents are guest-writable.
@@ -59,8 +60,8 @@ void overlay_set_reset(struct overlay_set *set);
 void overlay_init(struct overlay *overlay, struct overlay_set *set);
 
 /*
- * Puts the overlay at @gpa (page-aligned), from where it was. On failure it is where it was, or, had
- * it to move, nowhere. -EINVAL: KVM takes no page there.
+ * Puts the overlay at @gpa (page-aligned), from where it was. On failure it is where it was, or,
+ * had it to move, nowhere. -EINVAL: KVM takes no page there.
  */
 int overlay_place(struct overlay *overlay, uint64_t gpa) must_check;
 void overlay_remove(struct overlay *overlay);

@@ -125,8 +125,8 @@ void synic_close(struct hv *hv, uint32_t id)
 
 /* --- From the guest. ----------------------------------------------------------------------- */
 
-enum hv_status hv_post_from_guest(struct hv *hv, uint32_t id, uint32_t type,
-				  const uint8_t *payload, size_t len)
+enum hv_status hv_post_from_guest(struct hv *hv, uint32_t id, uint32_t type, const uint8_t *payload,
+				  size_t len)
 {
 	enum hv_status status = HV_STATUS_INVALID_CONNECTION_ID;
 	const struct hv_connection *connection;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Messages and events between the host and a partition (TLFS 11), whichever engine serves the SynIC.
- * This is all that the VMBus knows of the hypervisor interface.
+ * Messages and events between the host and a partition (TLFS 11), whichever engine serves the
+ * SynIC. This is all that the VMBus knows of the hypervisor interface.
  *
  * To the guest: messages into a VP's slot and event flags, each with the interrupt of its SINT.
  * From the guest: connections, by id, that it posts messages to or signals.
@@ -25,7 +25,8 @@ int synic_post_message(struct hv *hv, unsigned int vp, unsigned int sint, uint32
  * Sets event flag @flag of @sint of VP @vp and interrupts it unless the flag was set already. Any
  * thread. -EINVAL as above, -ENODEV while the guest has no page for it.
  */
-int synic_signal_event(struct hv *hv, unsigned int vp, unsigned int sint, unsigned int flag) must_check;
+int synic_signal_event(struct hv *hv, unsigned int vp, unsigned int sint,
+		       unsigned int flag) must_check;
 
 /* Interrupts VP @vp as @sint says, without a message or an event. Any thread. -EINVAL as above. */
 int synic_raise(struct hv *hv, unsigned int vp, unsigned int sint) must_check;
@@ -34,8 +35,8 @@ int synic_raise(struct hv *hv, unsigned int vp, unsigned int sint) must_check;
 void synic_set_room_callback(struct hv *hv, void (*room)(void *ctx, unsigned int vp), void *ctx);
 
 /*
- * What a message connection does with a message: a private copy. On the posting VP's thread; returns
- * what the guest is told, HV_STATUS_INSUFFICIENT_BUFFERS to make it try again.
+ * What a message connection does with a message: a private copy. On the posting VP's thread;
+ * returns what the guest is told, HV_STATUS_INSUFFICIENT_BUFFERS to make it try again.
  */
 typedef enum hv_status synic_message_handler(void *ctx, uint32_t type, const uint8_t *payload,
 					     size_t len);
@@ -43,9 +44,15 @@ typedef enum hv_status synic_message_handler(void *ctx, uint32_t type, const uin
 /* -EEXIST when the id is in use, -ENOSPC when there are too many. Any thread. */
 int synic_open_message(struct hv *hv, uint32_t id, synic_message_handler *handler,
 		       void *ctx) must_check;
-/* Signals go to @eventfd, without an exit to us where the engine can. The descriptor stays the caller's. */
+/*
+ * Signals go to @eventfd, without an exit to us where the engine can. The descriptor stays the
+ * caller's.
+ */
 int synic_open_event(struct hv *hv, uint32_t id, int eventfd) must_check;
-/* What an event connection does with a signal, where it is to be done on the signalling VP's thread. */
+/*
+ * What an event connection does with a signal, where it is to be done on the signalling VP's
+ * thread.
+ */
 typedef enum hv_status synic_event_handler(void *ctx, uint16_t flag);
 /* As synic_open_event(), but each signal exits to us and calls @handler. */
 int synic_open_event_handler(struct hv *hv, uint32_t id, synic_event_handler *handler,
