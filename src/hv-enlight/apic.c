@@ -144,6 +144,21 @@ static void send_icr(struct irqchip *chip, struct vcpu *vcpu, uint64_t icr)
 	}
 }
 
+bool apic_has_icr(struct vcpu *vcpu)
+{
+	return in_x2apic_mode(vcpu) || kvm_has(vcpu->set->kvm, KVM_HAS_HYPERV);
+}
+
+static enum vcpu_msr write_icr(struct irqchip *chip, struct vcpu *vcpu, uint64_t value)
+{
+	if (in_x2apic_mode(vcpu))
+		return set_msr(vcpu, X2APIC_MSR(APIC_ICR), value) ? VCPU_MSR_HANDLED
+								  : VCPU_MSR_FAULT;
+	if (!kvm_has(vcpu->set->kvm, KVM_HAS_HYPERV) || !set_msr(vcpu, HV_MSR_ICR, value))
+		send_icr(chip, vcpu, value);
+	return VCPU_MSR_HANDLED;
+}
+
 static enum vcpu_msr write_tpr(struct vcpu *vcpu, uint64_t value)
 {
 	struct kvm_sregs sregs;
@@ -172,10 +187,6 @@ enum vcpu_msr apic_write_msr(struct irqchip *chip, struct vcpu *vcpu, uint32_t i
 	case HV_MSR_TPR:
 		return write_tpr(vcpu, value);
 	default:
-		if (!in_x2apic_mode(vcpu))
-			send_icr(chip, vcpu, value);
-		else if (!set_msr(vcpu, X2APIC_MSR(APIC_ICR), value))
-			return VCPU_MSR_FAULT;
-		return VCPU_MSR_HANDLED;
+		return write_icr(chip, vcpu, value);
 	}
 }

@@ -28,6 +28,9 @@ int apic_highest_in_service(const struct apic_state *apic);
 /* Ends the highest interrupt in service. */
 void apic_eoi(struct vcpu *vcpu);
 
+/* A write of HV_MSR_ICR ends up in the APIC's register; else it is only carried out. */
+bool apic_has_icr(struct vcpu *vcpu);
+
 /* HV_MSR_EOI, HV_MSR_ICR and HV_MSR_TPR. */
 enum vcpu_msr apic_read_msr(struct vcpu *vcpu, uint32_t index, uint64_t *ret);
 enum vcpu_msr apic_write_msr(struct irqchip *chip, struct vcpu *vcpu, uint32_t index,

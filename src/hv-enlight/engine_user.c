@@ -169,6 +169,8 @@ static enum vcpu_msr read_msr(struct hv_vp *vp, uint32_t index, uint64_t *ret)
 		*ret = index & 1 ? t->count : t->config;
 	} else if (index == HV_MSR_SCONTROL) {
 		*ret = vp->scontrol;
+	} else if (index == HV_MSR_ICR && vp->icr) {
+		*ret = vp->icr;
 	} else if (index == HV_MSR_GUEST_IDLE) {
 		*ret = 0;
 		return vcpu_idle(vp->vcpu) < 0 ? VCPU_MSR_FAULT : VCPU_MSR_HANDLED;
@@ -207,6 +209,10 @@ static enum vcpu_msr write_msr(struct hv_vp *vp, uint32_t index, uint64_t value)
 		synic_vp_eom(&vp->synic);
 		run_due(vp, 0);
 		return VCPU_MSR_HANDLED;
+	case HV_MSR_ICR:
+		/* Kept where it does not reach the APIC's own register. */
+		vp->icr = apic_has_icr(vp->vcpu) ? 0 : value;
+		return apic_write_msr(vp->hv->host.irqchip, vp->vcpu, index, value);
 	default:
 		return apic_write_msr(vp->hv->host.irqchip, vp->vcpu, index, value);
 	}
@@ -252,14 +258,18 @@ static int fill_hypercall_page(struct hv_vp *vp, uint64_t msr)
 	return 0;
 }
 
-static void call64(struct hv_vp *vp, struct kvm_regs *regs)
+/* False: the call raises #UD, and the registers stay as they are. */
+static bool call64(struct hv_vp *vp, struct kvm_regs *regs)
 {
 	const struct hypercall_args args = {.control = regs->rcx,
 					    .input = regs->rdx,
 					    .output = regs->r8,
 					    .read_xmm = hv_read_xmm};
 
-	regs->rax = hv_hypercall(vp, &args);
+	uint64_t result = hv_hypercall(vp, &args);
+
+	regs->rax = result;
+	return result != HYPERCALL_UNDEFINED;
 }
 
 static uint64_t pair(uint64_t high, uint64_t low)
@@ -267,7 +277,7 @@ static uint64_t pair(uint64_t high, uint64_t low)
 	return high << 32 | (low & 0xffffffffu);
 }
 
-static void call32(struct hv_vp *vp, struct kvm_regs *regs)
+static bool call32(struct hv_vp *vp, struct kvm_regs *regs)
 {
 	const struct hypercall_args args = {
 		.control = pair(regs->rdx, regs->rax),
@@ -279,10 +289,11 @@ static void call32(struct hv_vp *vp, struct kvm_regs *regs)
 
 	regs->rax = result & 0xffffffffu;
 	regs->rdx = result >> 32;
+	return result != HYPERCALL_UNDEFINED;
 }
 
 /* The signal of a connection that has no eventfd bound: unknown, or just being closed. */
-static void signal_by_port(struct hv_vp *vp, uint32_t id, struct kvm_regs *regs)
+static bool signal_by_port(struct hv_vp *vp, uint32_t id, struct kvm_regs *regs)
 {
 	const struct hypercall_args args = {.control = HV_CALL_SIGNAL_EVENT | HV_CONTROL_FAST,
 					    .input = id};
@@ -290,11 +301,13 @@ static void signal_by_port(struct hv_vp *vp, uint32_t id, struct kvm_regs *regs)
 
 	if (status)
 		regs->rax = HV_SIGNAL_FAILED | status;
+	return true;
 }
 
 static void hook_port(struct hv_vp *vp, uint16_t port, uint32_t value)
 {
 	struct kvm_regs regs;
+	bool done;
 
 	/* Nothing answers at these ports unless the page with the code for them is there. */
 	if (!(vp->hv->pages[HV_PAGE_HYPERCALL].msr & HV_PAGE_MSR_ENABLE)) {
@@ -304,12 +317,12 @@ static void hook_port(struct hv_vp *vp, uint16_t port, uint32_t value)
 	if (vcpu_get_regs(vp->vcpu, &regs) < 0)
 		return;
 	if (port == HV_PORT_CALL64)
-		call64(vp, &regs);
+		done = call64(vp, &regs);
 	else if (port == HV_PORT_CALL32)
-		call32(vp, &regs);
+		done = call32(vp, &regs);
 	else
-		signal_by_port(vp, value, &regs);
-	(void)!vcpu_set_regs(vp->vcpu, &regs);
+		done = signal_by_port(vp, value, &regs);
+	(void)!(done ? vcpu_set_regs(vp->vcpu, &regs) : vcpu_raise_undefined(vp->vcpu));
 }
 
 static void exit_hyperv(struct hv_vp *vp)
@@ -368,6 +381,7 @@ static int init_vp(struct hv_vp *vp, struct error *err)
 static void reset_vp(struct hv_vp *vp)
 {
 	vp->scontrol = 0;
+	vp->icr = 0;
 	synic_vp_reset(&vp->synic);
 	stimers_reset(&vp->timers);
 	for (size_t i = 0; i < ARRAY_SIZE(vp->auto_eoi); i++)

@@ -147,8 +147,8 @@ int hv_features_resolve(uint32_t served, const struct hv_feature_switches *switc
 /* --- CPUID. -------------------------------------------------------------------------------- */
 
 /*
- * The version leaf: OpenBSD wants it non-zero, Windows shows it. It is that of Windows Server 2022's
- * hypervisor (10.0.20348), whose interface the features here belong to.
+ * The version leaf: OpenBSD wants it non-zero, Windows shows it. It is that of Windows Server
+ * 2022's hypervisor (10.0.20348), whose interface the features here belong to.
  */
 #define VERSION_BUILD 20348u
 #define VERSION_MAJOR 10u

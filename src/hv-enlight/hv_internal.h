@@ -82,6 +82,7 @@ struct hv_vp {
 
 	/* User engine. */
 	uint64_t scontrol; /* its own thread, as are the timers */
+	uint64_t icr;      /* as written, where the APIC does not keep it; else 0 */
 	struct stimers timers;
 	_Atomic uint64_t auto_eoi[4]; /* vectors delivered whose end is ours to say */
 	uint64_t auto_eoi_poll_ns;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The synthetic MSRs (TLFS appendix C): one row each, with the feature that admits it. What is valid
- * and what faults is decided here for both engines; what an engine keeps is asked of it.
+ * The synthetic MSRs (TLFS appendix C): one row each, with the feature that admits it. What is
+ * valid and what faults is decided here for both engines; what an engine keeps is asked of it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -23,20 +23,17 @@ struct msr_row {
 
 /* --- Pages. -------------------------------------------------------------------------------- */
 
-/* Places the page as @value says. On a GPA that cannot be, it stays where it was. */
-static enum vcpu_msr place(struct hv_page *page, uint64_t value)
+/*
+ * Places the page as @value says. Beyond the guest's physical addresses it is enabled but cannot be
+ * reached (TLFS 11.8.3, 11.8.4, 12.7): false then.
+ */
+static bool place(struct hv_page *page, uint64_t value)
 {
-	uint64_t gpa = value & HV_PAGE_MSR_GPA_MASK;
-
-	if (!(value & HV_PAGE_MSR_ENABLE)) {
-		overlay_remove(&page->overlay);
-	} else if (overlay_place(&page->overlay, gpa) < 0) {
-		if (page->msr & HV_PAGE_MSR_ENABLE)
-			(void)!overlay_place(&page->overlay, page->msr & HV_PAGE_MSR_GPA_MASK);
-		return VCPU_MSR_FAULT;
-	}
 	page->msr = value;
-	return VCPU_MSR_HANDLED;
+	if (value & HV_PAGE_MSR_ENABLE)
+		return overlay_place(&page->overlay, value & HV_PAGE_MSR_GPA_MASK) == 0;
+	overlay_remove(&page->overlay);
+	return true;
 }
 
 static struct hv_page *vp_page(struct hv_vp *vp, uint32_t index)
@@ -53,20 +50,19 @@ static enum vcpu_msr read_vp_page(struct hv_vp *vp, uint32_t index, uint64_t *re
 }
 
 /*
- * Messages and event flags are written by other threads too: the engine lets go of the page before it
- * leaves its place, and takes it up where it then is. What comes in between waits.
+ * Messages and event flags are written by other threads too: the engine lets go of the page before
+ * it leaves its place, and takes it up where it then is. What comes in between waits.
  */
 static enum vcpu_msr write_vp_page(struct hv_vp *vp, uint32_t index, uint64_t value)
 {
 	const struct hv_engine *engine = vp->hv->engine;
 	struct hv_page *page = vp_page(vp, index);
 	bool moves = (value ^ page->msr) & (HV_PAGE_MSR_ENABLE | HV_PAGE_MSR_GPA_MASK);
-	enum vcpu_msr done;
 
 	if ((page->msr & HV_PAGE_MSR_ENABLE) && moves && engine->page_msr(vp, index, 0) < 0)
 		return VCPU_MSR_FAULT;
-	done = place(page, value);
-	return engine->page_msr(vp, index, page->msr) < 0 ? VCPU_MSR_FAULT : done;
+	(void)place(page, value);
+	return engine->page_msr(vp, index, value) < 0 ? VCPU_MSR_FAULT : VCPU_MSR_HANDLED;
 }
 
 static enum vcpu_msr read_guest_os_id(struct hv_vp *vp, uint32_t index, uint64_t *ret)
@@ -100,25 +96,25 @@ static enum vcpu_msr read_vm_page(struct hv_vp *vp, uint32_t index, uint64_t *re
 static enum vcpu_msr write_hypercall(struct hv_vp *vp, uint32_t index, uint64_t value)
 {
 	struct hv_page *page = &vp->hv->pages[HV_PAGE_HYPERCALL];
-	enum vcpu_msr done;
+	uint64_t old = page->msr;
 
-	if (page->msr & HV_HYPERCALL_LOCKED)
+	if (old & HV_HYPERCALL_LOCKED)
 		return VCPU_MSR_FAULT;
 	if (!vp->hv->guest_os_id)
 		value &= ~HV_PAGE_MSR_ENABLE;
-	done = place(page, value);
-	if (done == VCPU_MSR_HANDLED && vp->hv->engine->fill_hypercall_page(vp, value) < 0)
+	/* Code that cannot be reached is of no use: this page alone has to have a place. */
+	if (!place(page, value)) {
+		(void)place(page, old);
 		return VCPU_MSR_FAULT;
-	return done;
+	}
+	return vp->hv->engine->fill_hypercall_page(vp, value) < 0 ? VCPU_MSR_FAULT
+								   : VCPU_MSR_HANDLED;
 }
 
 static enum vcpu_msr write_reference_tsc(struct hv_vp *vp, uint32_t index, uint64_t value)
 {
-	enum vcpu_msr done = place(&vp->hv->pages[HV_PAGE_REFERENCE_TSC], value);
-
-	if (done == VCPU_MSR_HANDLED && vp->hv->engine->page_msr(vp, index, value) < 0)
-		return VCPU_MSR_FAULT;
-	return done;
+	(void)place(&vp->hv->pages[HV_PAGE_REFERENCE_TSC], value);
+	return vp->hv->engine->page_msr(vp, index, value) < 0 ? VCPU_MSR_FAULT : VCPU_MSR_HANDLED;
 }
 
 /* --- Time and identity. -------------------------------------------------------------------- */

@@ -57,9 +57,14 @@ static enum hv_status check_control(const struct hypercall_table *table,
 		return HV_STATUS_SUCCESS;
 	if (row->memory_only || sizes->output || sizes->input > HYPERCALL_FAST_MAX)
 		return HV_STATUS_INVALID_HYPERCALL_INPUT;
-	if (sizes->input > HYPERCALL_FAST_REGISTERS && !(table->features & table->xmm_feature))
-		return HV_STATUS_INVALID_HYPERCALL_INPUT;
 	return HV_STATUS_SUCCESS;
+}
+
+static bool lacks_xmm(const struct hypercall_table *table, uint64_t control,
+		      const struct sizes *sizes)
+{
+	return (control & HV_CONTROL_FAST) && sizes->input > HYPERCALL_FAST_REGISTERS &&
+	       !(table->features & table->xmm_feature);
 }
 
 /* Aligned to 8 bytes, inside one page, and memory. */
@@ -144,6 +149,8 @@ uint64_t hypercall_dispatch(const struct hypercall_table *table, void *ctx,
 	if (!admitted(table, row))
 		return result(HV_STATUS_ACCESS_DENIED, 0);
 	status = check_control(table, row, args->control, &sizes);
+	if (status == HV_STATUS_SUCCESS && lacks_xmm(table, args->control, &sizes))
+		return HYPERCALL_UNDEFINED;
 	if (status == HV_STATUS_SUCCESS)
 		status = copy_input(table, ctx, args, &sizes, input);
 	if (status != HV_STATUS_SUCCESS)

@@ -76,9 +76,12 @@ struct hypercall_table {
 	uint32_t xmm_feature; /* the bit that admits XMM input */
 };
 
+/* No status: the call raises #UD instead (TLFS 3.7.3, XMM input that was not announced). */
+#define HYPERCALL_UNDEFINED UINT64_MAX
+
 /*
  * Runs one call for @ctx (handed to the handler) and returns the result word: status in bits 0-15,
- * elements completed in bits 32-43. @ret_row is the row that was found, for counting, or NULL.
+ * elements completed in bits 32-43; or HYPERCALL_UNDEFINED. @ret_row is the row that was found, for counting, or NULL.
  */
 uint64_t hypercall_dispatch(const struct hypercall_table *table, void *ctx,
 			    const struct hypercall_args *args,

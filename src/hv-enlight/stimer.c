@@ -109,8 +109,8 @@ static bool deliver(struct stimers *timers, unsigned int index, uint64_t expiry,
 }
 
 /*
- * The expiration after this one, bounded in how far it may lie behind. Lazy timers are only ever late,
- * and interrupts of one vector would merge: neither has anything to catch up with.
+ * The expiration after this one, bounded in how far it may lie behind. Lazy timers are only ever
+ * late, and interrupts of one vector would merge: neither has anything to catch up with.
  */
 static void advance(struct stimers *timers, struct stimer *t, uint64_t now)
 {

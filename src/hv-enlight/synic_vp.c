@@ -54,8 +54,8 @@ static void interrupt(struct synic_vp *synic, unsigned int sint)
 
 /*
  * Writes into the slot if it is free. If it is busy the guest is asked, by the pending flag, to say
- * EOM; as it may have freed the slot just before it could see the flag, the slot is looked at again.
- * @more: another message waits behind this one, so the guest is to say EOM for it.
+ * EOM; as it may have freed the slot just before it could see the flag, the slot is looked at
+ * again. @more: another message waits behind this one, so the guest is to say EOM for it.
  */
 static bool fill_slot(struct synic_vp *synic, unsigned int sint, const struct hv_message *message,
 		      bool more)
@@ -197,8 +197,8 @@ int synic_vp_post(struct synic_vp *synic, unsigned int sint, const struct hv_mes
 
 	pthread_mutex_lock(&synic->lock);
 	/*
-	 * A new message is an occasion to look at what waits (TLFS 11.4). What room that makes in a full
-	 * queue is this message's.
+	 * A new message is an occasion to look at what waits (TLFS 11.4). What room that makes in a
+	 * full queue is this message's.
 	 */
 	(void)deliver_next(synic, sint);
 	if (has_queued(synic, sint) || !fill_slot(synic, sint, message, false))

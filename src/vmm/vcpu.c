@@ -329,6 +329,20 @@ int vcpu_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs)
 	return ioctl(vcpu->fd, KVM_SET_REGS, regs) < 0 ? -errno : 0;
 }
 
+#define VECTOR_UD 6
+
+int vcpu_raise_undefined(struct vcpu *vcpu)
+{
+	struct kvm_vcpu_events events;
+
+	if (ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &events) < 0)
+		return -errno;
+	events.exception.injected = 1;
+	events.exception.nr = VECTOR_UD;
+	events.exception.has_error_code = 0;
+	return ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &events) < 0 ? -errno : 0;
+}
+
 int vcpu_idle(struct vcpu *vcpu)
 {
 	struct kvm_mp_state halted = {.mp_state = KVM_MP_STATE_HALTED};

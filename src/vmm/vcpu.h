@@ -139,5 +139,8 @@ int vcpu_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs) must_check;
  */
 int vcpu_idle(struct vcpu *vcpu) must_check;
 
+/* Raises #UD in the VP when it goes back into the guest. Its own thread. */
+int vcpu_raise_undefined(struct vcpu *vcpu) must_check;
+
 /* Logs registers and the instruction bytes, once, for a VP that cannot go on. Its own thread. */
 void vcpu_dump(struct vcpu *vcpu);
