@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The SynIC of one VP against TLFS 11: slots, pending and EOM, queues, SINTs, event flags; and threads
- * that play guest and hosts at once.
+ * The SynIC of one VP against TLFS 11: slots, pending and EOM, queues, SINTs, event flags; and
+ * threads that play guest and hosts at once.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -255,8 +255,8 @@ START_TEST(sints_are_independent)
 END_TEST
 
 /*
- * A guest that frees the slot without EOM hears of what waits when another message is queued, which is
- * one of the three occasions of TLFS 11.4.
+ * A guest that frees the slot without EOM hears of what waits when another message is queued, which
+ * is one of the three occasions of TLFS 11.4.
  */
 START_TEST(another_message_is_queued)
 {

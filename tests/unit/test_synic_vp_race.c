@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * The SynIC with its guest and its hosts running at once. The guest does what drivers do: it sleeps
- * until interrupted, empties the slot, then looks at the pending flag, and says EOM only if asked to.
- * Nothing is looked at a second time, so that whatever is lost shows as a case that does not end.
+ * until interrupted, empties the slot, then looks at the pending flag, and says EOM only if asked
+ * to. Nothing is looked at a second time, so that whatever is lost shows as a case that does not
+ * end.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -13,9 +14,9 @@
 #include "hv_tests.h"
 
 #define SINT     2u
-#define MESSAGES 2000u /* of each host */
-#define TICKS    500u  /* messages of the VP's own, as its timers send them */
-#define SIGNALS  3000u
+#define MESSAGES 1000u /* of each host */
+#define TICKS    300u  /* messages of the VP's own, as its timers send them */
+#define SIGNALS  1000u
 #define HOSTS    2u
 #define TICK     0x80000010u
 
@@ -209,7 +210,8 @@ START_TEST(events)
 		taken += take_flags();
 	ck_assert_uint_eq(take_flags(), 0);
 	ck_assert_uint_eq(taken, counter_get(&synic.counters.events));
-	ck_assert_uint_eq(taken + counter_get(&synic.counters.coalesced), HOSTS * SIGNALS);
+	ck_assert_uint_eq(taken + counter_get(&synic.counters.coalesced),
+			  (uint64_t)HOSTS * SIGNALS);
 }
 END_TEST
 
