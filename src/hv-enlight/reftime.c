@@ -16,8 +16,13 @@ uint64_t reftime_monotonic(void)
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
+/*
+ * The fence keeps the reading behind what was read before it: else time could seem to run backwards
+ * between two threads that hand a reading over.
+ */
 static uint64_t guest_tsc(const struct reftime *time)
 {
+	_mm_lfence();
 	return __rdtsc() + (uint64_t)time->guest_tsc_delta;
 }
 
