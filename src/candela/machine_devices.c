@@ -56,7 +56,10 @@ static void on_panic(void *ctx)
 /* The guest has work left: its crash kernel ends the VM, or panics in turn. */
 static void on_crash_loaded(void *ctx)
 {
-	log_warning("pvpanic: the guest's kernel panicked; its crash kernel takes over");
+	struct machine *m = ctx;
+
+	log_guest(&m->crash_log, LOG_WARNING,
+		  "pvpanic: the guest's kernel panicked; its crash kernel takes over");
 }
 
 /* --- The devices. -------------------------------------------------------------------------- */

@@ -119,7 +119,7 @@ static void on_hv_crash(void *ctx, const struct hv_crash *crash)
 	if (!panic)
 		describe_crash(crash, text, sizeof(text));
 	if (m->config->on_panic == CONFIG_PANIC_IGNORE)
-		log_warning("%s", text);
+		log_guest(&m->crash_log, LOG_WARNING, "%s", text);
 	else if (panic)
 		machine_report(m, MACHINE_PANIC, 0, text);
 	else

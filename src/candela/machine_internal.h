@@ -17,6 +17,7 @@
 #include "vmm/device.h"
 #include "vmm/irqchip.h"
 #include "vmm/kvm.h"
+#include "vmm/log.h"
 #include "vmm/loop.h"
 #include "vmm/mem.h"
 #include "vmm/vcpu.h"
@@ -69,6 +70,7 @@ struct machine {
 	bool watch_panics;
 	struct panic_watch panic;
 	struct loop_timer panic_silence;
+	struct log_limit crash_log; /* lines about crashes that do not end the VM */
 
 	struct loop_timer timeout;
 	struct loop_fd signals;

@@ -31,5 +31,8 @@ void panic_watch_feed(struct panic_watch *watch, const uint8_t *data, size_t len
 
 /* The kernel has written its closing line and nothing since: silence from now on is a panic. */
 bool panic_watch_ended(const struct panic_watch *watch);
-/* The kernel has begun to panic within the last PANIC_WATCH_NEAR bytes: a reset now follows from it. */
+/*
+ * The kernel has begun to panic within the last PANIC_WATCH_NEAR bytes: a reset now follows from
+ * it.
+ */
 bool panic_watch_near(const struct panic_watch *watch);

@@ -19,7 +19,11 @@
 #define APIC_BASE_X2APIC (1ull << 10)
 
 #define ICR_VECTOR_MODE      0x0fffu /* vector, delivery mode, destination mode */
+#define ICR_MODE             (7u << 8)
+#define ICR_INIT             (5u << 8)
 #define ICR_LOGICAL          (1u << 11)
+#define ICR_ASSERT           (1u << 14)
+#define ICR_LEVEL            (1u << 15)
 #define ICR_SHORTHAND_SHIFT  18
 #define ICR_SHORTHAND_SELF   1u
 #define ICR_SHORTHAND_ALL    2u
@@ -127,6 +131,9 @@ static void send_icr(struct irqchip *chip, struct vcpu *vcpu, uint64_t icr)
 	uint64_t address;
 	uint32_t unused;
 
+	/* The de-assertion of INIT is for processors that are gone (SDM 11.6.1). */
+	if ((icr & (ICR_MODE | ICR_LEVEL | ICR_ASSERT)) == (ICR_INIT | ICR_LEVEL))
+		return;
 	if (!shorthand) {
 		irqchip_msi_message((uint32_t)(icr >> 56), 0, &address, &unused);
 		if (icr & ICR_LOGICAL)

@@ -204,6 +204,8 @@ static enum vcpu_msr write_msr(struct hv_vp *vp, uint32_t index, uint64_t value)
 	case HV_MSR_SCONTROL:
 		vp->scontrol = value;
 		synic_vp_set_enabled(&vp->synic, value & HV_SCONTROL_ENABLE);
+		/* Timers whose messages found no SynIC to go to wait for this, not for an EOM. */
+		run_due(vp, 0);
 		return VCPU_MSR_HANDLED;
 	case HV_MSR_EOM:
 		synic_vp_eom(&vp->synic);
@@ -227,6 +229,7 @@ static int page_msr(struct hv_vp *vp, uint32_t index, uint64_t value)
 		synic_vp_set_message_page(&vp->synic,
 					  enabled ? overlay_page(&vp->pages[HV_PAGE_SIMP].overlay)
 						  : NULL);
+		run_due(vp, 0);
 		break;
 	case HV_MSR_SIEFP:
 		synic_vp_set_flags_page(&vp->synic,
@@ -250,11 +253,14 @@ static int fill_hypercall_page(struct hv_vp *vp, uint64_t msr)
 {
 	uint8_t *page = overlay_page(&vp->hv->pages[HV_PAGE_HYPERCALL].overlay);
 	size_t len = (size_t)(hv_hypercall_code_end - hv_hypercall_code);
+	uint8_t code[PAGE_SIZE];
 
 	if (!(msr & HV_PAGE_MSR_ENABLE))
 		return 0;
-	memset(page, 0xcc, PAGE_SIZE);
-	memcpy(page, hv_hypercall_code, len);
+	/* Another VP may be in there when the register is written again: no byte changes for it. */
+	memset(code, 0xcc, sizeof(code));
+	memcpy(code, hv_hypercall_code, len);
+	memcpy(page, code, sizeof(code));
 	return 0;
 }
 

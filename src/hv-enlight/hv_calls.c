@@ -135,8 +135,7 @@ static enum hv_status get_vp_index(void *ctx, struct hypercall_io *io)
 		/* APIC id = VP index, for those that exist. */
 		if (apic_id >= vp->hv->host.vp_count)
 			return HV_STATUS_INVALID_PARAMETER;
-		memcpy(io->rep_output + io->rep_next * sizeof(apic_id), &apic_id,
-		       sizeof(apic_id));
+		memcpy(io->rep_output + io->rep_next * sizeof(apic_id), &apic_id, sizeof(apic_id));
 	}
 	return HV_STATUS_SUCCESS;
 }
@@ -189,7 +188,7 @@ static enum hv_status check_registers_of(const struct hv_vp *vp, const uint8_t *
 	/* Without virtual trust levels a guest has no business with another VP's registers. */
 	if (in.vp_index != HV_VP_INDEX_SELF && in.vp_index != vp->index)
 		return in.vp_index < vp->hv->host.vp_count ? HV_STATUS_ACCESS_DENIED
-							    : HV_STATUS_INVALID_VP_INDEX;
+							   : HV_STATUS_INVALID_VP_INDEX;
 	return HV_STATUS_SUCCESS;
 }
 

@@ -85,12 +85,15 @@ struct hv_input_memory_heat {
 	uint64_t type;
 };
 
+/* clang-format takes (r) for a cast. */
+// clang-format off
 /* A range of pages: bits 0-10 further pages, bit 11 large pages, bits 12-63 the first page. */
-#define HV_RANGE_MORE(r)     ((r) & 0x7ff)
-#define HV_RANGE_LARGE       (1ull << 11)
-#define HV_RANGE_PAGE(r)     ((r) >> 12)
-#define HV_RANGE_LARGE_1G    (1ull << 12) /* of large ranges; else 2 MiB */
-#define HV_RANGE_LARGE_PFN(r) ((r) >> 21) /* in units of 2 MiB */
+#define HV_RANGE_MORE(r)      ((r) & 0x7ff)
+#define HV_RANGE_LARGE        (1ull << 11)
+#define HV_RANGE_PAGE(r)      ((r) >> 12)
+#define HV_RANGE_LARGE_1G     (1ull << 12) /* of large ranges; else 2 MiB */
+#define HV_RANGE_LARGE_PFN(r) ((r) >> 21)  /* in units of 2 MiB */
+// clang-format on
 
 /* Registers that a guest may name (TLFS 7.8), all of them with an MSR of their own. */
 #define HV_REGISTER_VP_RUNTIME     0x00090000u

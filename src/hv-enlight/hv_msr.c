@@ -38,7 +38,7 @@ static bool place(struct hv_page *page, uint64_t value)
 
 static struct hv_page *vp_page(struct hv_vp *vp, uint32_t index)
 {
-	return &vp->pages[index == HV_MSR_SIMP	  ? HV_PAGE_SIMP
+	return &vp->pages[index == HV_MSR_SIMP    ? HV_PAGE_SIMP
 			  : index == HV_MSR_SIEFP ? HV_PAGE_SIEFP
 						  : HV_PAGE_ASSIST];
 }
@@ -79,7 +79,7 @@ static enum vcpu_msr write_guest_os_id(struct hv_vp *vp, uint32_t index, uint64_
 	vp->hv->guest_os_id = value;
 	if (value || !(page->msr & HV_PAGE_MSR_ENABLE))
 		return vp->hv->engine->page_msr(vp, index, value) < 0 ? VCPU_MSR_FAULT
-								       : VCPU_MSR_HANDLED;
+								      : VCPU_MSR_HANDLED;
 	page->msr &= ~HV_PAGE_MSR_ENABLE;
 	overlay_remove(&page->overlay);
 	return vp->hv->engine->page_msr(vp, index, value) < 0 ? VCPU_MSR_FAULT : VCPU_MSR_HANDLED;
@@ -108,7 +108,7 @@ static enum vcpu_msr write_hypercall(struct hv_vp *vp, uint32_t index, uint64_t 
 		return VCPU_MSR_FAULT;
 	}
 	return vp->hv->engine->fill_hypercall_page(vp, value) < 0 ? VCPU_MSR_FAULT
-								   : VCPU_MSR_HANDLED;
+								  : VCPU_MSR_HANDLED;
 }
 
 static enum vcpu_msr write_reference_tsc(struct hv_vp *vp, uint32_t index, uint64_t value)

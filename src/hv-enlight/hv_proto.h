@@ -170,6 +170,8 @@ enum hv_status {
 	HV_STATUS_INVALID_REGISTER_VALUE = 0x0050,
 };
 
+#define HV_CONNECTION_ID_MAX 0xffffffu /* the upper 8 bits are zero */
+
 #define HV_PARTITION_ID_SELF 0xffffffffffffffffull
 #define HV_VP_INDEX_SELF     0xfffffffeu
 

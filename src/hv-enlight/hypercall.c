@@ -134,8 +134,7 @@ static uint64_t result(enum hv_status status, uint16_t reps)
 }
 
 uint64_t hypercall_dispatch(const struct hypercall_table *table, void *ctx,
-			    const struct hypercall_args *args,
-			    const struct hypercall_row **ret_row)
+			    const struct hypercall_args *args, const struct hypercall_row **ret_row)
 {
 	const struct hypercall_row *row = find_row(table, HV_CONTROL_CODE(args->control));
 	uint8_t input[PAGE_SIZE], output[PAGE_SIZE];

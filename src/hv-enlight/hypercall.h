@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The hypercall dispatcher (TLFS 3): decodes the control word, finds the row, checks everything that
- * can be checked without knowing the call, copies input in, calls the handler, copies output out. A
- * handler is a function from bytes to bytes; it never sees guest memory or registers.
+ * The hypercall dispatcher (TLFS 3): decodes the control word, finds the row, checks everything
+ * that can be checked without knowing the call, copies input in, calls the handler, copies output
+ * out. A handler is a function from bytes to bytes; it never sees guest memory or registers.
  *
  * Pure but for guest memory: it knows nothing of KVM. Runs on the calling VP's thread.
  */
@@ -29,13 +29,13 @@ extern const char *const hypercall_class_names[HYPERCALL_CLASSES];
 
 /* What a handler works on: private copies. */
 struct hypercall_io {
-	const uint8_t *input;  /* the fixed header */
-	const uint8_t *extra;  /* the variable header, @extra_size bytes of it */
+	const uint8_t *input; /* the fixed header */
+	const uint8_t *extra; /* the variable header, @extra_size bytes of it */
 	size_t extra_size;
-	const uint8_t *reps;   /* element 0 of the input list; the handler starts at @rep_next */
-	uint8_t *output;       /* the fixed output, zeroed */
-	uint8_t *rep_output;   /* element 0 of the output list, zeroed */
-	uint16_t rep_next;     /* first element to do; the handler advances it past each one done */
+	const uint8_t *reps; /* element 0 of the input list; the handler starts at @rep_next */
+	uint8_t *output;     /* the fixed output, zeroed */
+	uint8_t *rep_output; /* element 0 of the output list, zeroed */
+	uint16_t rep_next;   /* first element to do; the handler advances it past each one done */
 	uint16_t rep_count;
 };
 
@@ -45,18 +45,18 @@ struct hypercall_row {
 	uint16_t code;
 	const char *name;
 	enum hypercall_class class;
-	uint32_t features;    /* any of these bits admits the call; 0: always there */
-	uint16_t input;       /* bytes of the fixed input header */
-	uint16_t rep_input;   /* bytes of one input element; rep calls have this or rep_output */
-	uint16_t output;      /* bytes of fixed output */
-	uint16_t rep_output;  /* bytes of one output element */
+	uint32_t features;   /* any of these bits admits the call; 0: always there */
+	uint16_t input;      /* bytes of the fixed input header */
+	uint16_t rep_input;  /* bytes of one input element; rep calls have this or rep_output */
+	uint16_t output;     /* bytes of fixed output */
+	uint16_t rep_output; /* bytes of one output element */
 	bool rep;
-	bool extra;           /* takes a variable header */
-	bool memory_only;     /* there is no fast form */
+	bool extra;       /* takes a variable header */
+	bool memory_only; /* there is no fast form */
 	hypercall_handler *handler;
 };
 
-#define HYPERCALL_FAST_REGISTERS 16 /* bytes in RDX and R8 */
+#define HYPERCALL_FAST_REGISTERS 16  /* bytes in RDX and R8 */
 #define HYPERCALL_FAST_MAX       112 /* and in XMM0 to XMM5 */
 
 /* The guest's registers of a call, the same for 32- and 64-bit callers. */
@@ -72,7 +72,7 @@ struct hypercall_table {
 	const struct hypercall_row *rows;
 	size_t count;
 	const struct mem *mem;
-	uint32_t features; /* announced */
+	uint32_t features;    /* announced */
 	uint32_t xmm_feature; /* the bit that admits XMM input */
 };
 
@@ -81,7 +81,8 @@ struct hypercall_table {
 
 /*
  * Runs one call for @ctx (handed to the handler) and returns the result word: status in bits 0-15,
- * elements completed in bits 32-43; or HYPERCALL_UNDEFINED. @ret_row is the row that was found, for counting, or NULL.
+ * elements completed in bits 32-43; or HYPERCALL_UNDEFINED. @ret_row is the row that was found, for
+ * counting, or NULL.
  */
 uint64_t hypercall_dispatch(const struct hypercall_table *table, void *ctx,
 			    const struct hypercall_args *args,

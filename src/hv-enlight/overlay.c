@@ -70,7 +70,7 @@ static struct overlay *visible_at(struct overlay_set *set, uint64_t gpa)
 /* --- Showing a page. ----------------------------------------------------------------------- */
 
 static int show_by_slot(struct overlay_set *set, uint64_t gpa, const struct overlay *old,
-			const struct overlay *new)
+			const struct overlay *next)
 {
 	struct kvm_userspace_memory_region slot = {.guest_phys_addr = gpa};
 
@@ -82,11 +82,11 @@ static int show_by_slot(struct overlay_set *set, uint64_t gpa, const struct over
 		if (ioctl(set->kvm->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
 			return -errno;
 	}
-	if (!new)
+	if (!next)
 		return 0;
-	slot.slot = set->first_slot + new->index;
+	slot.slot = set->first_slot + next->index;
 	slot.memory_size = PAGE_SIZE;
-	slot.userspace_addr = (uintptr_t)own_page(new);
+	slot.userspace_addr = (uintptr_t)own_page(next);
 	return ioctl(set->kvm->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0 ? -errno : 0;
 }
 
@@ -119,7 +119,7 @@ static void restore_ram(struct overlay_set *set, uint64_t gpa, uint8_t *ram)
 
 /* RAM of huge pages: the overlay's contents change places with what was there. */
 static int show_by_exchange(struct overlay_set *set, uint64_t gpa, const struct overlay *old,
-			    const struct overlay *new)
+			    const struct overlay *next)
 {
 	uint8_t *ram = mem_map(set->mem, gpa, PAGE_SIZE);
 
@@ -131,26 +131,26 @@ static int show_by_exchange(struct overlay_set *set, uint64_t gpa, const struct 
 		if (r < 0)
 			return r;
 	}
-	if (new)
-		memcpy(ram, own_page(new), PAGE_SIZE);
+	if (next)
+		memcpy(ram, own_page(next), PAGE_SIZE);
 	else
 		restore_ram(set, gpa, ram);
 	return 0;
 }
 
-/* Makes @gpa show @new (NULL: what belongs there) where it showed @old. */
+/* Makes @gpa show @next (NULL: what belongs there) where it showed @old. */
 static int show(struct overlay_set *set, uint64_t gpa, const struct overlay *old,
-		const struct overlay *new)
+		const struct overlay *next)
 {
 	int r;
 
-	if (old == new)
+	if (old == next)
 		return 0;
 	if (!mem_is_ram(set->mem, gpa, PAGE_SIZE))
-		return show_by_slot(set, gpa, old, new);
-	r = new ? mem_cover(set->mem, gpa, set->fd, (uint64_t)new->index * PAGE_SIZE)
-		: mem_uncover(set->mem, gpa);
-	return r == -ENOTSUP ? show_by_exchange(set, gpa, old, new) : r;
+		return show_by_slot(set, gpa, old, next);
+	r = next ? mem_cover(set->mem, gpa, set->fd, (uint64_t)next->index * PAGE_SIZE)
+		 : mem_uncover(set->mem, gpa);
+	return r == -ENOTSUP ? show_by_exchange(set, gpa, old, next) : r;
 }
 
 /* --- Placing. ------------------------------------------------------------------------------ */

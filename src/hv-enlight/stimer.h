@@ -29,10 +29,10 @@ struct stimer_ops {
 
 struct stimer {
 	uint64_t config;
-	uint64_t count;   /* as written: expiry, or period */
-	uint64_t expiry;  /* reference time of the next expiration; armed timers only */
+	uint64_t count;  /* as written: expiry, or period */
+	uint64_t expiry; /* reference time of the next expiration; armed timers only */
 	bool armed;
-	bool pending;     /* its message waits for the slot */
+	bool pending; /* its message waits for the slot */
 	uint64_t pending_expiry;
 };
 
@@ -41,8 +41,8 @@ struct stimer {
 
 struct stimer_counters {
 	struct counter expirations;
-	struct counter deferred; /* found the slot busy */
-	struct counter skipped;  /* periods given up */
+	struct counter deferred;   /* found the slot busy */
+	struct counter skipped;    /* periods given up */
 	struct counter late_total; /* 100 ns units, all deliveries */
 	struct counter late[STIMER_LATE_BUCKETS];
 };

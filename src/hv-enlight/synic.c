@@ -81,6 +81,8 @@ static int open_connection(struct hv *hv, const struct hv_connection *connection
 {
 	int r;
 
+	if (connection->id > HV_CONNECTION_ID_MAX)
+		return -EINVAL;
 	pthread_mutex_lock(&hv->connections_lock);
 	r = add(hv, connection);
 	if (r == 0 && connection->fd >= 0) {
@@ -133,28 +135,39 @@ enum hv_status hv_post_from_guest(struct hv *hv, uint32_t id, uint32_t type, con
 
 	pthread_mutex_lock(&hv->connections_lock);
 	connection = find(hv, id);
-	if (connection && connection->handler)
-		status = connection->handler(connection->ctx, type, payload, len);
+	if (connection)
+		status = connection->handler
+				 ? connection->handler(connection->ctx, type, payload, len)
+				 : HV_STATUS_INVALID_PORT_ID;
 	pthread_mutex_unlock(&hv->connections_lock);
 	return status;
+}
+
+static enum hv_status signal_connection(const struct hv_connection *connection, uint16_t flag)
+{
+	uint64_t one = 1;
+
+	if (connection->event)
+		return connection->event(connection->ctx, flag);
+	if (connection->fd < 0)
+		return HV_STATUS_INVALID_PORT_ID;
+	/* Connections of ours have one flag, number 0. */
+	if (flag)
+		return HV_STATUS_INVALID_PARAMETER;
+	/* One that cannot count further has been signalled: events never lack room (TLFS 11.5). */
+	(void)!write(connection->fd, &one, sizeof(one));
+	return HV_STATUS_SUCCESS;
 }
 
 enum hv_status hv_signal_from_guest(struct hv *hv, uint32_t id, uint16_t flag)
 {
 	enum hv_status status = HV_STATUS_INVALID_CONNECTION_ID;
 	const struct hv_connection *connection;
-	uint64_t one = 1;
 
 	pthread_mutex_lock(&hv->connections_lock);
 	connection = find(hv, id);
-	if (connection && connection->event) {
-		status = connection->event(connection->ctx, flag);
-	} else if (connection && connection->fd >= 0) {
-		/* Connections of ours have one flag, number 0. */
-		status = flag ? HV_STATUS_INVALID_PARAMETER : HV_STATUS_SUCCESS;
-		if (!flag && write(connection->fd, &one, sizeof(one)) < 0)
-			status = HV_STATUS_INSUFFICIENT_BUFFERS;
-	}
+	if (connection)
+		status = signal_connection(connection, flag);
 	pthread_mutex_unlock(&hv->connections_lock);
 	return status;
 }

@@ -41,7 +41,10 @@ void synic_set_room_callback(struct hv *hv, void (*room)(void *ctx, unsigned int
 typedef enum hv_status synic_message_handler(void *ctx, uint32_t type, const uint8_t *payload,
 					     size_t len);
 
-/* -EEXIST when the id is in use, -ENOSPC when there are too many. Any thread. */
+/*
+ * -EEXIST when the id is in use, -EINVAL when it has more than 24 bits, -ENOSPC when there are too
+ * many. Any thread.
+ */
 int synic_open_message(struct hv *hv, uint32_t id, synic_message_handler *handler,
 		       void *ctx) must_check;
 /*

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * The synthetic interrupt controller of one VP, as candela itself serves it (TLFS 11): message slots,
- * event flags, 16 SINTs. Pure state: what it does to the world goes through struct synic_vp_ops.
+ * The synthetic interrupt controller of one VP, as candela itself serves it (TLFS 11): message
+ * slots, event flags, 16 SINTs. Pure state: what it does to the world goes through struct
+ * synic_vp_ops.
  *
- * Messages wait in a bounded queue per SINT while their slot is busy, and follow when the guest says
- * end-of-message; nothing polls. A message or an event for a masked SINT is written but does not
- * interrupt. The pages are the guest's to scribble on: what is read back from them is one word, used
- * once.
+ * Messages wait in a bounded queue per SINT while their slot is busy, and follow when the guest
+ * says end-of-message; nothing polls. A message or an event for a masked SINT is written but does
+ * not interrupt. The pages are the guest's to scribble on: what is read back from them is one word,
+ * used once.
  *
  * Any thread; each SynIC has a lock. The ops are called with it held and must not call back.
  */
@@ -35,11 +36,11 @@ struct synic_queue {
 };
 
 struct synic_counters {
-	struct counter messages;   /* put into a slot */
-	struct counter deferred;   /* found their slot busy first */
-	struct counter refused;    /* the queue was full */
-	struct counter events;     /* flags set */
-	struct counter coalesced;  /* flags that were set already */
+	struct counter messages;  /* put into a slot */
+	struct counter deferred;  /* found their slot busy first */
+	struct counter refused;   /* the queue was full */
+	struct counter events;    /* flags set */
+	struct counter coalesced; /* flags that were set already */
 	struct counter interrupts;
 	struct counter eoms;
 };
@@ -49,8 +50,8 @@ struct synic_vp {
 	pthread_mutex_t lock; /* protects all below */
 	bool enabled;         /* SCONTROL */
 	uint64_t sint[HV_SINT_COUNT];
-	struct hv_message_page *messages;  /* NULL: the page is not enabled */
-	struct hv_event_flags_page *flags; /* likewise */
+	struct hv_message_page *messages;          /* NULL: the page is not enabled */
+	struct hv_event_flags_page *flags;         /* likewise */
 	struct synic_queue *queues[HV_SINT_COUNT]; /* made when first needed */
 	struct synic_counters counters;
 };
@@ -75,8 +76,8 @@ void synic_vp_eom(struct synic_vp *synic);
 /* --- What is delivered to the guest. ------------------------------------------------------- */
 
 /*
- * Puts into their slots what is queued and fits. Setting pages, SINTs and EOM do so by themselves; it
- * is for an owner that queues with synic_vp_queue() and delivers elsewhere.
+ * Puts into their slots what is queued and fits. Setting pages, SINTs and EOM do so by themselves;
+ * it is for an owner that queues with synic_vp_queue() and delivers elsewhere.
  */
 void synic_vp_deliver(struct synic_vp *synic);
 
@@ -85,7 +86,8 @@ int synic_vp_queue(struct synic_vp *synic, unsigned int sint,
 		   const struct hv_message *message) must_check;
 
 /* Queues a copy of @message. -EAGAIN when the queue is full: room() will be called. -ENOMEM. */
-int synic_vp_post(struct synic_vp *synic, unsigned int sint, const struct hv_message *message) must_check;
+int synic_vp_post(struct synic_vp *synic, unsigned int sint,
+		  const struct hv_message *message) must_check;
 
 /*
  * Puts @message into its slot now or not at all: false when the slot is busy or other messages wait

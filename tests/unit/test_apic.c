@@ -246,6 +246,10 @@ START_TEST(icr_destinations)
 	ck_assert(sent(4, 0xfee02000, 0x500));
 	ck_assert(wr(HV_MSR_ICR, icr(2, 6u << 8 | 0x9a)));
 	ck_assert(sent(5, 0xfee02000, 0x69a));
+	/* INIT is not sent a second time by its de-assertion, to one or to all. */
+	ck_assert(wr(HV_MSR_ICR, icr(2, 5u << 8 | 1u << 15)));
+	ck_assert(wr(HV_MSR_ICR, icr(0, 2u << 18 | 5u << 8 | 1u << 15)));
+	ck_assert_uint_eq(kvm_fake.msi_count, 6);
 }
 END_TEST
 

@@ -300,6 +300,31 @@ START_TEST(timer_waits_for_eom)
 }
 END_TEST
 
+/* One that expires while there is no SynIC to send to is not lost (TLFS 11.4): it waits for one. */
+START_TEST(timer_waits_for_synic)
+{
+	uint32_t type = 0;
+
+	set(HV_MSR_SINT0 + 4, 0x44);
+	set(HV_MSR_STIMER0_CONFIG + 1, 500);
+	set(HV_MSR_STIMER0_CONFIG, HV_STIMER_ENABLE | 4ull << 16);
+	set(HV_MSR_SCONTROL, 1);
+	ck_assert_uint_eq(kvm_fake.msi_count, 0);
+	set(HV_MSR_SIMP, GPA | 1);
+	ck_assert_uint_eq(kvm_fake.msi_count, 1);
+	ck_assert_int_eq(mem_read(fake.mem, SLOT_4, &type, 4), 0);
+	ck_assert_uint_eq(type, HV_MESSAGE_TIMER_EXPIRED);
+	set(HV_MSR_SCONTROL, 0);
+	set(HV_MSR_STIMER0_CONFIG + 3, 500);
+	set(HV_MSR_STIMER0_CONFIG + 2, HV_STIMER_ENABLE | 5ull << 16);
+	set(HV_MSR_SINT0 + 5, 0x45);
+	ck_assert_uint_eq(kvm_fake.msi_count, 1);
+	set(HV_MSR_SCONTROL, 1);
+	ck_assert_uint_eq(kvm_fake.msi_count, 2);
+	ck_assert_uint_eq(hv_fake_vector(1), 0x45);
+}
+END_TEST
+
 START_TEST(direct_timer)
 {
 	set(HV_MSR_STIMER0_CONFIG + 6, HV_STIMER_AUTO_ENABLE | HV_STIMER_DIRECT | 0xecull << 4);
@@ -400,11 +425,25 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		every_msr,        each_feature_off,      not_ours,      initial_values,
-		identity,         reference_time,        frequencies,   run_time,
-		synic_reads_back, timers_read_back,      timer_message, timer_waits_for_eom,
-		direct_timer,     reset_request,         idle,          crash_parameters,
-		crash_message,    crash_message_nowhere,
+		every_msr,
+		each_feature_off,
+		not_ours,
+		initial_values,
+		identity,
+		reference_time,
+		frequencies,
+		run_time,
+		synic_reads_back,
+		timers_read_back,
+		timer_message,
+		timer_waits_for_eom,
+		timer_waits_for_synic,
+		direct_timer,
+		reset_request,
+		idle,
+		crash_parameters,
+		crash_message,
+		crash_message_nowhere,
 	};
 
 	return hv_run_tests("hv_msr", setup, teardown, tests, ARRAY_SIZE(tests));

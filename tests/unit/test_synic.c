@@ -143,6 +143,10 @@ START_TEST(ids)
 	ck_assert_int_eq(synic_open_message(hv, 1, receive, NULL), 0);
 	ck_assert_int_eq(synic_open_event(hv, 2, fd), 0);
 	ck_assert_int_eq(synic_open_event_handler(hv, 3, on_event, NULL), 0);
+	/* Ids have 24 bits. */
+	ck_assert_int_eq(synic_open_message(hv, 1u << 24, receive, NULL), -EINVAL);
+	ck_assert_int_eq(synic_open_event(hv, UINT32_MAX, fd), -EINVAL);
+	ck_assert_int_eq(synic_open_event_handler(hv, 0xffffff, on_event, NULL), 0);
 	for (uint32_t id = 1; id <= 3; id++) {
 		ck_assert_int_eq(synic_open_message(hv, id, receive, NULL), -EEXIST);
 		ck_assert_int_eq(synic_open_event(hv, id, fd), -EEXIST);
@@ -173,12 +177,16 @@ START_TEST(kinds)
 	ck_assert_int_eq(synic_open_event(hv, 2, fd), 0);
 	ck_assert_int_eq(synic_open_event_handler(hv, 3, on_event, NULL), 0);
 	last_flag = 99;
-	ck_assert_int_ne(hv_signal_from_guest(hv, 1, 0), HV_STATUS_SUCCESS);
-	ck_assert_int_ne(post(2), HV_STATUS_SUCCESS);
-	ck_assert_int_ne(post(3), HV_STATUS_SUCCESS);
+	ck_assert_int_eq(hv_signal_from_guest(hv, 1, 0), HV_STATUS_INVALID_PORT_ID);
+	ck_assert_int_eq(post(2), HV_STATUS_INVALID_PORT_ID);
+	ck_assert_int_eq(post(3), HV_STATUS_INVALID_PORT_ID);
 	ck_assert_uint_eq(received, 0);
 	ck_assert_uint_eq(last_flag, 99);
 	ck_assert_int_lt(read(fd, &count, sizeof(count)), 0);
+	/* Signalling never fails for want of room (TLFS 11.5). */
+	count = UINT64_MAX - 1;
+	ck_assert_int_eq(write(fd, &count, sizeof(count)), sizeof(count));
+	ck_assert_int_eq(hv_signal_from_guest(hv, 2, 0), HV_STATUS_SUCCESS);
 	close(fd);
 }
 END_TEST

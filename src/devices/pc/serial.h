@@ -75,8 +75,8 @@ void serial_start(struct serial *s);
 void serial_shutdown(struct serial *s, void (*done)(void *ctx), void *ctx);
 
 /*
- * Loop thread, when no vCPU runs: shows @see what the guest has sent that the tap has not seen yet. It
- * stays queued.
+ * Loop thread, when no vCPU runs: shows @see what the guest has sent that the tap has not seen yet.
+ * It stays queued.
  */
 void serial_peek(struct serial *s, void (*see)(void *ctx, const uint8_t *data, size_t len),
 		 void *ctx);
