@@ -9,6 +9,7 @@
 set -euo pipefail
 
 PATH=$PATH:/usr/sbin:/sbin
+# shellcheck disable=SC2034 # used through eval
 dump=$(realpath "${1:?usage: dmidecode.sh ACPI_DUMP}")
 if ! command -v dmidecode >/dev/null; then
 	echo "skipped: dmidecode is missing (apt-get install dmidecode)"

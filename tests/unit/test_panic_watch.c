@@ -18,11 +18,10 @@ static void feed(const char *text)
 	panic_watch_feed(&watch, (const uint8_t *)text, strlen(text));
 }
 
-static const char panic[] =
-	"[    2.1] Kernel panic - not syncing: "
-	"VFS: Unable to mount root fs on unknown-block(0,0)\r\n"
-	"[    2.2] CPU: 0 PID: 1 Comm: swapper/0 Not tainted 6.1.0\r\n"
-	"[    2.3] Kernel Offset: disabled\r\n";
+static const char panic[] = "[    2.1] Kernel panic - not syncing: "
+			    "VFS: Unable to mount root fs on unknown-block(0,0)\r\n"
+			    "[    2.2] CPU: 0 PID: 1 Comm: swapper/0 Not tainted 6.1.0\r\n"
+			    "[    2.3] Kernel Offset: disabled\r\n";
 static const char closing[] = "[    2.4] ---[ end Kernel panic - not syncing: VFS: Unable ]---\r\n";
 
 START_TEST(ended)
