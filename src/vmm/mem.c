@@ -329,6 +329,19 @@ void *mem_map(const struct mem *mem, uint64_t gpa, uint64_t len)
 	return (char *)r->host + (gpa - r->gpa);
 }
 
+int mem_offset(const struct mem *mem, uint64_t gpa, uint64_t len, uint64_t *ret)
+{
+	uint64_t part;
+	const struct mem_region *r = find(mem, gpa, len, &part);
+
+	if (!r || part != len)
+		return -EFAULT;
+	if (mem->page != PAGE_SIZE)
+		return -ENOTSUP;
+	*ret = r->offset + (gpa - r->gpa);
+	return 0;
+}
+
 int mem_release(struct mem *mem, uint64_t gpa, uint64_t len)
 {
 	uint64_t part;

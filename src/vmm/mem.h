@@ -71,6 +71,13 @@ int mem_iov(const struct mem *mem, uint64_t gpa, uint64_t len, struct iovec *iov
 void *mem_map(const struct mem *mem, uint64_t gpa, uint64_t len);
 
 /*
+ * Where in mem_fd() the bytes [gpa, gpa + len) are, for a mapping of one's own. Such a mapping
+ * shows the RAM also where another page covers it. -EFAULT unless they lie in one region, -ENOTSUP
+ * when RAM consists of explicit huge pages, which cannot be mapped in smaller ones.
+ */
+int mem_offset(const struct mem *mem, uint64_t gpa, uint64_t len, uint64_t *ret) must_check;
+
+/*
  * Gives whole pages back to the host: they read as zero afterwards. -EINVAL unless page-aligned,
  * -EFAULT unless RAM.
  */

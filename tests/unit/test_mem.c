@@ -216,6 +216,22 @@ START_TEST(guards)
 }
 END_TEST
 
+START_TEST(offsets)
+{
+	uint64_t offset = 7;
+
+	ck_assert_int_eq(mem_offset(large, PAGE_SIZE, PAGE_SIZE, &offset), 0);
+	ck_assert_uint_eq(offset, PAGE_SIZE);
+	ck_assert_int_eq(mem_offset(large, LAYOUT_RAM_ABOVE_4G + 5, MiB(64) - 5, &offset), 0);
+	ck_assert_uint_eq(offset, LAYOUT_MMIO_HOLE + 5);
+	offset = 7;
+	ck_assert_int_eq(mem_offset(large, LAYOUT_MMIO_HOLE, 1, &offset), -EFAULT);
+	ck_assert_int_eq(mem_offset(large, LAYOUT_MMIO_HOLE - 1, 2, &offset), -EFAULT);
+	ck_assert_int_eq(mem_offset(small, MiB(16) - 1, UINT64_MAX, &offset), -EFAULT);
+	ck_assert_uint_eq(offset, 7);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("mem");
@@ -235,6 +251,7 @@ int main(void)
 	tcase_add_test(t, sizes);
 	tcase_add_test(t, sparse_terabyte);
 	tcase_add_test(t, guards);
+	tcase_add_test(t, offsets);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
