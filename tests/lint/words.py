@@ -20,7 +20,7 @@ PATTERNS = [
     (r'/tmp/(?:build|conventions)\b', 'a path of one machine'),
     # Trackers and notes that a reader does not have.
     (r'(?i)\bissues? #\d', 'an issue number: say what it was about'),
-    (r'(?i)\b(?:seeds-checklist|style|security|performance|peers|baseline)\.md\b',
+    (r'(?i)\b(?:seeds-checklist|style|security|peers|baseline)\.md\b',
      'a document that is not in the tree'),
     # How it is made.
     (r'(?i)\bsub-?agents?\b|\bhelper agents?\b|\b(?:ai|coding) (?:agent|assistant)s?\b',
