@@ -18,7 +18,8 @@
 
 struct loop {
 	struct io_uring ring;
-	struct loop_timer timers; /* sentinel of the list, soonest first */
+	struct loop_timer timers;      /* sentinel of the list, soonest first */
+	struct loop_deferred deferred; /* sentinel of the list, in order */
 	int wake_fd;
 	struct loop_op wake_op;
 	uint64_t wake_value;
@@ -185,6 +186,39 @@ static void run_timers(struct loop *loop)
 	}
 }
 
+/* --- At the end of a pass. ----------------------------------------------------------------- */
+
+void loop_defer(struct loop *loop, struct loop_deferred *deferred)
+{
+	struct loop_deferred *end = &loop->deferred;
+
+	if (deferred->next)
+		return;
+	deferred->prev = end->prev;
+	deferred->next = end;
+	end->prev->next = deferred;
+	end->prev = deferred;
+}
+
+void loop_defer_cancel(struct loop_deferred *deferred)
+{
+	if (!deferred->next)
+		return;
+	deferred->prev->next = deferred->next;
+	deferred->next->prev = deferred->prev;
+	deferred->prev = deferred->next = NULL;
+}
+
+static void run_deferred(struct loop *loop)
+{
+	while (loop->deferred.next != &loop->deferred) {
+		struct loop_deferred *deferred = loop->deferred.next;
+
+		loop_defer_cancel(deferred);
+		deferred->run(deferred);
+	}
+}
+
 /* --- From other threads. ------------------------------------------------------------------- */
 
 static void wake(struct loop *loop)
@@ -280,6 +314,7 @@ int loop_create(unsigned int entries, struct error *err, struct loop **ret)
 	if (!loop)
 		return error_set(err, -ENOMEM, "out of memory");
 	loop->timers.prev = loop->timers.next = &loop->timers;
+	loop->deferred.prev = loop->deferred.next = &loop->deferred;
 	loop->wake_op.done = wake_done;
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC);
 	if (loop->wake_fd < 0) {
@@ -350,8 +385,10 @@ static void run_completions(struct loop *loop)
 int loop_run(struct loop *loop)
 {
 	while (!atomic_exchange(&loop->stop, false)) {
-		int r = submit_and_wait(loop);
+		int r;
 
+		run_deferred(loop);
+		r = submit_and_wait(loop);
 		if (r < 0 && r != -EINTR && r != -EAGAIN && r != -EBUSY)
 			return r;
 		run_completions(loop);

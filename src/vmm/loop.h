@@ -4,10 +4,11 @@
  *
  * Everything here except loop_post() and loop_stop() belongs to the loop's thread. Callbacks run on
  * it, never from inside the call that started the operation. What a callback queues is submitted
- * once, after all callbacks of the pass.
+ * once, after all callbacks of the pass: completions, then timers, then what was deferred.
  *
- * Objects (struct loop_fd, loop_timer, loop_op, loop_task) are embedded in their owner's memory.
- * Closing is asynchronous: the memory may be reused only from the closed callback on.
+ * Objects (struct loop_fd, loop_timer, loop_op, loop_deferred, loop_task) are embedded in their
+ * owner's memory. Closing is asynchronous: the memory may be reused only from the closed callback
+ * on.
  */
 #pragma once
 
@@ -83,6 +84,22 @@ struct loop_timer {
 void loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t expiry_ns);
 /* The callback does not run any more after this. Harmless when not armed. */
 void loop_timer_cancel(struct loop *loop, struct loop_timer *timer);
+
+/* --- At the end of a pass. ----------------------------------------------------------------- */
+
+struct loop_deferred {
+	struct loop_deferred *prev, *next; /* the loop's list, in order; NULL when not on it */
+	void (*run)(struct loop_deferred *deferred);
+};
+
+/*
+ * Has @deferred->run called once, after the other callbacks of this pass and before what they
+ * queued is submitted; from inside a deferred callback, in this pass still. For work that is done
+ * once for many events. Harmless when it is on the list already.
+ */
+void loop_defer(struct loop *loop, struct loop_deferred *deferred);
+/* The callback does not run any more after this. Harmless when not deferred. */
+void loop_defer_cancel(struct loop_deferred *deferred);
 
 /* --- From other threads. ------------------------------------------------------------------- */
 

@@ -284,6 +284,66 @@ START_TEST(posts)
 }
 END_TEST
 
+/* --- At the end of a pass. ----------------------------------------------------------------- */
+
+static struct loop_deferred first, second, dropped;
+static unsigned int deferred_calls, posted_calls;
+
+static void run_second(struct loop_deferred *d)
+{
+	ck_assert_uint_eq(deferred_calls, 1);
+	loop_stop(loop);
+}
+
+static void run_first(struct loop_deferred *d)
+{
+	ck_assert_uint_eq(posted_calls, 2);
+	deferred_calls++;
+	loop_defer(loop, &second);
+}
+
+static void run_dropped(struct loop_deferred *d)
+{
+	ck_abort_msg("ran after it was cancelled");
+}
+
+static void run_posted(struct loop_task *task)
+{
+	posted_calls++;
+	loop_defer(loop, &first);
+	loop_defer(loop, &first);
+	loop_defer(loop, &dropped);
+	loop_defer_cancel(&dropped);
+}
+
+/* Once a pass, after everything else of it, and what is deferred from there still in it. */
+START_TEST(deferred_once_a_pass)
+{
+	static struct loop_task tasks[2] = {{.run = run_posted}, {.run = run_posted}};
+
+	first.run = run_first;
+	second.run = run_second;
+	dropped.run = run_dropped;
+	loop_post(loop, &tasks[0]);
+	loop_post(loop, &tasks[1]);
+	run();
+	ck_assert_uint_eq(deferred_calls, 1);
+}
+END_TEST
+
+static void run_stop(struct loop_deferred *d)
+{
+	loop_stop(loop);
+}
+
+START_TEST(deferred_before_the_loop_runs)
+{
+	first.run = run_stop;
+	loop_defer(loop, &first);
+	run();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("loop");
@@ -301,6 +361,8 @@ int main(void)
 	tcase_add_test(t, overdue_timer_starves_nobody);
 	tcase_add_test(t, timer_cancelled_by_neighbour);
 	tcase_add_test(t, posts);
+	tcase_add_test(t, deferred_once_a_pass);
+	tcase_add_test(t, deferred_before_the_loop_runs);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
