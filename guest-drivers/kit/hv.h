@@ -112,6 +112,7 @@ enum hv_test_command {
 	HV_TEST_MESSAGE_END,
 	HV_TEST_EVENT, /* a connection that sets the flag of its own number at (vp, sint) */
 	HV_TEST_EVENT_END,
+	HV_TEST_DOORBELL, /* a connection whose signals the VMM only counts; candela alone has it */
 };
 
 bool hv_test_device(void);

@@ -23,6 +23,7 @@
 #define EVENT          7 /* connections of the test device */
 #define MESSAGE_SELF   8
 #define MESSAGE_OTHER  9
+#define DOORBELL       10
 
 static const struct hv_reference_tsc_page *page;
 static uint64_t interrupts; /* atomic */
@@ -30,7 +31,8 @@ static struct histogram latency;
 static uint64_t apic_khz;
 
 /* What the machine has. */
-static bool has_hv, has_time, has_synic, has_timers, has_direct, has_device, has_other;
+static bool has_hv, has_time, has_synic, has_timers, has_direct, has_device, has_other,
+	has_doorbell;
 
 static void on_interrupt(struct trap_frame *frame)
 {
@@ -115,6 +117,12 @@ static void do_signal_unknown(void)
 static void do_signal(void)
 {
 	hv_signal(EVENT, 0);
+}
+
+/* What the host then does takes place on another thread, as with a VMBus channel. */
+static void do_signal_doorbell(void)
+{
+	hv_signal(DOORBELL, 0);
 }
 
 /*
@@ -217,6 +225,7 @@ static const struct operation {
 	{"post_unknown", do_post_unknown, &has_synic, 1, false},
 	{"signal_unknown", do_signal_unknown, &has_synic, 1, false},
 	{"signal", do_signal, &has_device, 1, false},
+	{"signal_doorbell", do_signal_doorbell, &has_doorbell, 1, false},
 	{"message_self", do_message_self, &has_device, 2, true},
 	{"message_other", do_message_other, &has_other, 2, true},
 	{"timer_message", do_timer_message, &has_timers, 5, true},
@@ -281,6 +290,8 @@ static void open_connections(void)
 	if (!has_device)
 		return;
 	hv_test(HV_TEST_EVENT, EVENT, 0, SINT + 1);
+	hv_test(HV_TEST_DOORBELL, DOORBELL, 0, 0);
+	has_doorbell = hv_signal(DOORBELL, 0) == HV_STATUS_SUCCESS;
 	hv_test(HV_TEST_MESSAGE, MESSAGE_SELF, 0, SINT);
 	if (has_other)
 		hv_test(HV_TEST_MESSAGE, MESSAGE_OTHER, 1, SINT);

@@ -200,6 +200,16 @@ static void use_vp_registers(void)
 	expect_eq(out[0], cpu_index());
 }
 
+/* From then on nobody can move it (3.13). The tests below need it where it is. */
+static void use_hypercall_lock(void)
+{
+	uint64_t page = rdmsr(HV_MSR_HYPERCALL);
+
+	wrmsr(HV_MSR_HYPERCALL, page | HV_HYPERCALL_LOCKED);
+	expect_eq(wrmsr_safe(HV_MSR_HYPERCALL, page), VECTOR_GP);
+	expect_eq(rdmsr(HV_MSR_HYPERCALL), page | HV_HYPERCALL_LOCKED);
+}
+
 static void call_by_xmm(void *result)
 {
 	const uint64_t block[14] = {VECTOR, HV_VP_SET_SPARSE, BIT(0), BIT(0)};
@@ -264,6 +274,7 @@ static const struct feature features[] = {
 	{"xmm-input", 0, 0, HV_EDX_XMM_INPUT, 0, use_xmm_input},
 	{"extended-calls", 0, HV_EBX_EXTENDED_HYPERCALLS, 0, 0, use_extended_calls},
 	{"sint-polling", 0, 0, HV_EDX_SINT_POLLING, 0, use_sint_polling},
+	{"hypercall-lock", 0, 0, HV_EDX_HYPERCALL_LOCK, 0, use_hypercall_lock},
 	{"relaxed", 0, 0, 0, HV_REC_RELAXED_TIMING, NULL},
 	{"no-auto-eoi", 0, 0, 0, HV_REC_DEPRECATE_AUTOEOI, NULL},
 };
@@ -472,7 +483,7 @@ static const struct call {
 	{HV_CALL_SEND_IPI_EX, 0, HV_REC_CLUSTER_IPI | HV_REC_EX_PROCESSOR_MASK},
 	{HV_CALL_GET_VP_REGISTERS, HV_EBX_ACCESS_VP_REGISTERS, 0},
 	{HV_CALL_SET_VP_REGISTERS, HV_EBX_ACCESS_VP_REGISTERS, 0},
-	{HV_CALL_GET_VP_INDEX, HV_EBX_ACCESS_VP_REGISTERS, 0},
+	{HV_CALL_GET_VP_INDEX, 0, 0}, /* nothing announces it */
 	{HV_CALL_POST_MESSAGE, HV_EBX_POST_MESSAGES, 0},
 	{HV_CALL_SIGNAL_EVENT, HV_EBX_SIGNAL_EVENTS, 0},
 	{HV_CALL_EXT_CAPABILITIES, HV_EBX_EXTENDED_HYPERCALLS, 0},
@@ -529,6 +540,13 @@ static void test_forms(void)
 				     HV_STIMER_DIRECT | VECTOR << HV_STIMER_VECTOR_SHIFT),
 			  VECTOR_GP);
 		test_case("direct timers, not announced: a fault");
+	}
+	if (hv_eax(HV_EAX_STIMER) && !hv_edx(HV_EDX_SINT_POLLING)) {
+		unsigned int before = taken;
+
+		expect(message_of(SINT << HV_STIMER_SINT_SHIFT, HV_SINT_POLLING | VECTOR));
+		expect(interrupted(before));
+		test_case("polling, not announced: an interrupt all the same");
 	}
 }
 

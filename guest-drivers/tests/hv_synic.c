@@ -12,6 +12,7 @@
 #define VECTOR0     0x60 /* + SINT */
 #define AUTO_VECTOR 0x90
 #define CONNECTION  9
+#define DOORBELL    100
 #define TYPE        0x51
 
 /* Interrupts of each SINT on each CPU; written by it. */
@@ -270,7 +271,7 @@ static void test_moved_page(void)
 static void test_events(void)
 {
 	unsigned int before = taken_here(OTHER_SINT);
-	static const uint8_t ids[] = {1, 63, 64, 255};
+	static const uint8_t ids[] = {3, 63, 64, 255}; /* 1 and 4 are the VMBus's */
 
 	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
 		hv_test(HV_TEST_EVENT, ids[i], 0, OTHER_SINT);
@@ -290,6 +291,24 @@ static void test_events(void)
 	}
 	test_case(
 		"an event sets its flag and interrupts; once more only after the flag was cleared");
+}
+
+/* Signals that the VMM only hears of: both forms, as often as one likes, until it is closed. */
+static void test_doorbell(void)
+{
+	hv_test(HV_TEST_DOORBELL, DOORBELL, 0, 0);
+	if (hv_signal(DOORBELL, 0) == HV_STATUS_INVALID_CONNECTION_ID) {
+		skip("signals that end in the host", "this test device has no doorbells");
+		return;
+	}
+	for (unsigned int i = 0; i < 100; i++) {
+		expect_eq(hv_signal(DOORBELL, 0), HV_STATUS_SUCCESS);
+		expect_eq(hv_call_memory(HV_CALL_SIGNAL_EVENT, (uint64_t[]){DOORBELL}, 8), 0);
+	}
+	expect_eq(hv_signal(DOORBELL + 1, 0), HV_STATUS_INVALID_CONNECTION_ID);
+	hv_test(HV_TEST_EVENT_END, DOORBELL, 0, 0);
+	expect_eq(hv_signal(DOORBELL, 0), HV_STATUS_INVALID_CONNECTION_ID);
+	test_case("signals that end in the host");
 }
 
 /*
@@ -516,6 +535,7 @@ void test_main(void)
 	test_flags_page_off();
 	test_moved_page();
 	test_events();
+	test_doorbell();
 	test_message_storm();
 	test_event_storm();
 	test_all_sints();

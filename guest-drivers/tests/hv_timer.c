@@ -193,8 +193,8 @@ static void auto_enable(unsigned int timer)
 		expect(messages_come(timer, i));
 		expect_eq(rdmsr(HV_TIMER_CONFIG(timer)), config);
 	}
-	/* A count of 0 stops it all the same, and does not enable it. */
-	wrmsr(HV_TIMER_COUNT(timer), hv_time_msr() + HV_TIME_MS(3));
+	/* A count enables it, one of 0 stops it all the same, and does not. */
+	wrmsr(HV_TIMER_COUNT(timer), hv_time_msr() + HV_TIME_MS(60000));
 	expect_eq(rdmsr(HV_TIMER_CONFIG(timer)), config | HV_STIMER_ENABLE);
 	wrmsr(HV_TIMER_COUNT(timer), 0);
 	expect_eq(rdmsr(HV_TIMER_CONFIG(timer)), config);
@@ -274,7 +274,7 @@ static void all_at_once(unsigned int unused)
 	for (unsigned int i = 0; i < HV_STIMER_COUNT; i++)
 		forget(i);
 	for (unsigned int i = 0; i < HV_STIMER_COUNT; i++)
-		start(i, HV_TIME_MS(5 + 2 * i), TO_SINT(i) | HV_STIMER_PERIODIC);
+		start(i, HV_TIME_MS(20 + 5 * i), TO_SINT(i) | HV_STIMER_PERIODIC);
 	for (unsigned int i = 0; i < HV_STIMER_COUNT; i++) {
 		expect(messages_come(i, 4));
 		expect_eq(seen(i)->early + seen(i)->odd, 0);

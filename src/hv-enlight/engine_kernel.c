@@ -17,20 +17,14 @@
 
 #include "hv-enlight/hv_internal.h"
 
-#define HV_CPUID_MAX 64
-
 /* --- What KVM serves. ---------------------------------------------------------------------- */
 
-struct supported {
-	struct kvm_cpuid2 header;
-	struct kvm_cpuid_entry2 entries[HV_CPUID_MAX];
-};
-
-static const struct kvm_cpuid_entry2 *find_leaf(const struct supported *s, uint32_t leaf)
+static const struct kvm_cpuid_entry2 *find_leaf(const struct kvm_cpuid_entry2 *leaves,
+						uint32_t count, uint32_t leaf)
 {
-	for (uint32_t i = 0; i < s->header.nent; i++)
-		if (s->entries[i].function == leaf)
-			return &s->entries[i];
+	for (uint32_t i = 0; i < count; i++)
+		if (leaves[i].function == leaf)
+			return &leaves[i];
 	return NULL;
 }
 
@@ -44,10 +38,11 @@ static const struct kvm_cpuid_entry2 *find_leaf(const struct supported *s, uint3
 	(HV_FEATURE_BIT(HV_FEATURE_SPINLOCKS) | HV_FEATURE_BIT(HV_FEATURE_RELAXED) |               \
 	 HV_FEATURE_BIT(HV_FEATURE_NO_AUTO_EOI))
 
-static uint32_t features_of(const struct supported *s)
+static uint32_t features_of(const struct kvm_cpuid_entry2 *leaves, uint32_t count)
 {
-	const struct kvm_cpuid_entry2 *have = find_leaf(s, HV_CPUID_FEATURES);
-	const struct kvm_cpuid_entry2 *recommended = find_leaf(s, HV_CPUID_RECOMMENDATIONS);
+	const struct kvm_cpuid_entry2 *have = find_leaf(leaves, count, HV_CPUID_FEATURES);
+	const struct kvm_cpuid_entry2 *recommended =
+		find_leaf(leaves, count, HV_CPUID_RECOMMENDATIONS);
 	uint32_t features = OURS | ALWAYS;
 
 	if (!have || !recommended)
@@ -62,26 +57,17 @@ static uint32_t features_of(const struct supported *s)
 	return features;
 }
 
-static uint32_t served(struct kvm *kvm)
+static uint32_t served(const struct kvm *kvm, const struct kvm_cpuid_entry2 *leaves, uint32_t count)
 {
 	static const enum kvm_cap_id needed[] = {
 		KVM_HAS_USER_SPACE_MSR, KVM_HAS_MSR_FILTER,     KVM_HAS_HYPERV,
 		KVM_HAS_HYPERV_SYNIC2,  KVM_HAS_HYPERV_EVENTFD, KVM_HAS_HYPERV_CPUID,
 	};
-	struct supported *s;
-	uint32_t features = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
 		if (!kvm_has(kvm, needed[i]))
 			return 0;
-	s = calloc(1, sizeof(*s));
-	if (!s)
-		return 0;
-	s->header.nent = HV_CPUID_MAX;
-	if (ioctl(kvm->fd, KVM_GET_SUPPORTED_HV_CPUID, &s->header) == 0)
-		features = features_of(s);
-	free(s);
-	return features;
+	return features_of(leaves, count);
 }
 
 /* --- MSRs. --------------------------------------------------------------------------------- */
@@ -163,6 +149,8 @@ static void exit_hypercall(struct hv_vp *vp)
 	if (HV_CONTROL_CODE(args.control) == HV_CALL_SIGNAL_EVENT)
 		args.control |= HV_CONTROL_FAST;
 	exit->u.hcall.result = hv_hypercall(vp, &args);
+	if (exit->u.hcall.result == HYPERCALL_UNDEFINED && vcpu_raise_undefined(vp->vcpu) < 0)
+		exit->u.hcall.result = HV_STATUS_INVALID_HYPERCALL_INPUT;
 }
 
 static void exit_hyperv(struct hv_vp *vp)
@@ -283,6 +271,11 @@ static int init_vp(struct hv_vp *vp, struct error *err)
 		r = enable(vp, KVM_CAP_HYPERV_SYNIC2, 0);
 	if (r < 0)
 		return error_errno(err, r, "KVM_CAP_HYPERV_SYNIC2");
+	/* It comes on, but TLFS 11.8.1 has it off until the guest turns it on. */
+	if (hv_has(vp->hv, HV_FEATURE_SYNIC))
+		r = set_kvm_msr(vp, HV_MSR_SCONTROL, 0);
+	if (r < 0)
+		return error_errno(err, r, "HV_X64_MSR_SCONTROL");
 	/* Else KVM would serve what is switched off. */
 	if (kvm_has(vp->hv->host.kvm, KVM_HAS_HYPERV_ENFORCE_CPUID))
 		r = enable(vp, KVM_CAP_HYPERV_ENFORCE_CPUID, 1);

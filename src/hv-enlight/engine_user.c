@@ -22,7 +22,7 @@
  */
 #define GUEST_SLICE_NS (100 * NSEC_PER_USEC)
 
-static uint32_t served(struct kvm *kvm)
+static uint32_t served(const struct kvm *kvm, const struct kvm_cpuid_entry2 *leaves, uint32_t count)
 {
 	if (!kvm_has(kvm, KVM_HAS_USER_SPACE_MSR) || !kvm_has(kvm, KVM_HAS_MSR_FILTER))
 		return 0;
@@ -316,7 +316,7 @@ static void hook_port(struct hv_vp *vp, uint16_t port, uint32_t value)
 	bool done;
 
 	/* Nothing answers at these ports unless the page with the code for them is there. */
-	if (!(vp->hv->pages[HV_PAGE_HYPERCALL].msr & HV_PAGE_MSR_ENABLE)) {
+	if (!atomic_load_explicit(&vp->hv->hypercalls_open, memory_order_relaxed)) {
 		counter_add_shared(&vp->hv->host.vcpus->ports->unclaimed_writes, 1);
 		return;
 	}
@@ -379,6 +379,7 @@ static int init_vm(struct hv *hv, struct error *err)
 static int init_vp(struct hv_vp *vp, struct error *err)
 {
 	synic_vp_init(&vp->synic, &synic_ops);
+	vp->synic.polling = hv_has(vp->hv, HV_FEATURE_SINT_POLLING);
 	stimers_init(&vp->timers, &timer_ops, hv_has(vp->hv, HV_FEATURE_DIRECT_STIMERS));
 	vp->auto_eoi_poll_ns = AUTO_EOI_POLL_FIRST_NS;
 	return 0;

@@ -19,10 +19,26 @@
 
 /* --- Creation. ----------------------------------------------------------------------------- */
 
+#define HV_LEAVES_MAX 64
+
+/* What KVM itself serves: nothing where it says nothing. */
+static uint32_t served_by(const struct hv_engine *engine, const struct kvm *kvm)
+{
+	struct {
+		struct kvm_cpuid2 header;
+		struct kvm_cpuid_entry2 entries[HV_LEAVES_MAX];
+	} leaves = {.header = {.nent = HV_LEAVES_MAX}};
+
+	if (!kvm_has(kvm, KVM_HAS_HYPERV_CPUID) ||
+	    ioctl(kvm->fd, KVM_GET_SUPPORTED_HV_CPUID, &leaves) < 0)
+		leaves.header.nent = 0;
+	return engine->served(kvm, leaves.entries, leaves.header.nent);
+}
+
 static int try_engine(struct hv *hv, const struct hv_engine *engine,
 		      const struct hv_feature_switches *switches, struct error *err)
 {
-	uint32_t served = engine->served(hv->host.kvm);
+	uint32_t served = served_by(engine, hv->host.kvm);
 
 	if (!served)
 		return error_set(err, -ENOTSUP,
@@ -205,6 +221,7 @@ int hv_attach(struct hv *hv, struct error *err)
 void hv_reset(struct hv *hv)
 {
 	overlay_set_reset(&hv->overlays);
+	atomic_store(&hv->hypercalls_open, false);
 	hv->guest_os_id = 0;
 	memset(hv->crash, 0, sizeof(hv->crash));
 	for (size_t i = 0; i < HV_VM_PAGES; i++)
@@ -217,6 +234,15 @@ void hv_reset(struct hv *hv)
 }
 
 /* --- What can be asked, and the hooks. ----------------------------------------------------- */
+
+uint32_t hv_engine_serves(enum hv_engine_choice choice, const struct kvm *kvm,
+			  const struct kvm_cpuid_entry2 *leaves, uint32_t count)
+{
+	const struct hv_engine *engine =
+		choice == HV_ENGINE_KERNEL ? &hv_engine_kernel : &hv_engine_user;
+
+	return engine->served(kvm, leaves, count);
+}
 
 const char *hv_engine_name(const struct hv *hv)
 {

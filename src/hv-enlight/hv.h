@@ -65,6 +65,13 @@ int hv_attach(struct hv *hv, struct error *err) must_check;
 /* Power-on state but for reference time, which goes on. While the VPs are stopped. */
 void hv_reset(struct hv *hv);
 
+/*
+ * The features, bits of enum hv_feature, that engine @choice (not auto) serves on a host with the
+ * capabilities of @kvm and @leaves of KVM_GET_SUPPORTED_HV_CPUID; 0: it cannot be used there.
+ */
+uint32_t hv_engine_serves(enum hv_engine_choice choice, const struct kvm *kvm,
+			  const struct kvm_cpuid_entry2 *leaves, uint32_t count);
+
 const char *hv_engine_name(const struct hv *hv);
 uint32_t hv_features(const struct hv *hv);
 /* False: the reference TSC page says that it cannot be used. */

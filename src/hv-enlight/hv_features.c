@@ -173,8 +173,8 @@ static int add_leaf(struct cpuid_table *table, uint32_t leaf, uint32_t eax, uint
 
 int hv_cpuid_add(struct cpuid_table *table, const struct hv_cpuid_config *config)
 {
-	uint32_t eax = HV_EAX_HYPERCALL_MSRS | HV_EAX_VP_INDEX, ebx = 0, edx = 0, recommend = 0;
-	uint32_t spin = HV_SPIN_NEVER;
+	uint32_t eax = HV_EAX_HYPERCALL_MSRS | HV_EAX_VP_INDEX, ebx = 0;
+	uint32_t edx = HV_EDX_HYPERCALL_LOCK, recommend = 0, spin = HV_SPIN_NEVER;
 	int r = 0;
 
 	for (unsigned int f = 0; f < HV_FEATURE_COUNT; f++) {

@@ -11,8 +11,8 @@
 #include "vmm/error.h"
 
 /*
- * The hypercall and VP-index MSRs are no features: they are the interface (TLFS 2.2, "minimal
- * Hyper-V interface") and always there.
+ * The hypercall MSR, with its lock bit, and the VP-index MSR are no features: they are the
+ * interface (TLFS 2.2, "minimal Hyper-V interface") and always there.
  */
 enum hv_feature {
 	HV_FEATURE_RUNTIME,

@@ -11,6 +11,7 @@
 #include "hv-enlight/stimer.h"
 #include "hv-enlight/synic.h"
 #include "hv-enlight/synic_vp.h"
+#include "vmm/log.h"
 
 struct hv_vp;
 
@@ -21,8 +22,9 @@ struct hv_vp;
  */
 struct hv_engine {
 	const char *name;
-	/* The features it can serve on this host. */
-	uint32_t (*served)(struct kvm *kvm);
+	/* The features it can serve on a host with these leaves of KVM's own Hyper-V interface. */
+	uint32_t (*served)(const struct kvm *kvm, const struct kvm_cpuid_entry2 *leaves,
+			   uint32_t count);
 	/* Tells KVM, before vCPUs exist and after each was created. */
 	int (*init_vm)(struct hv *hv, struct error *err);
 	int (*init_vp)(struct hv_vp *vp, struct error *err);
@@ -112,6 +114,9 @@ struct hv {
 	struct overlay_set overlays;
 	struct hypercall_table hypercalls;
 	struct hv_vp *vps;
+
+	_Atomic bool hypercalls_open; /* the hypercall page is enabled; for whoever has no lock */
+	struct log_limit page_log;
 
 	pthread_mutex_t lock; /* protects guest_os_id, pages, crash */
 	uint64_t guest_os_id;

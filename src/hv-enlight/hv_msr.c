@@ -3,6 +3,7 @@
  * The synthetic MSRs (TLFS appendix C): one row each, with the feature that admits it. What is
  * valid and what faults is decided here for both engines; what an engine keeps is asked of it.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -23,17 +24,33 @@ struct msr_row {
 
 /* --- Pages. -------------------------------------------------------------------------------- */
 
+enum placing {
+	PLACED,  /* or taken away */
+	NOWHERE, /* the address is beyond the guest's, or something else's */
+	FAILED,  /* the host could not: the page is disabled */
+};
+
 /*
- * Places the page as @value says. Beyond the guest's physical addresses it is enabled but cannot be
- * reached (TLFS 11.8.3, 11.8.4, 12.7): false then.
+ * Places the page as @value says. Where there can be no page it is enabled all the same, but cannot
+ * be reached (TLFS 11.8.3, 11.8.4, 12.7).
  */
-static bool place(struct hv_page *page, uint64_t value)
+static enum placing place(struct hv *hv, struct hv_page *page, uint64_t value)
 {
-	page->msr = value;
+	int r = 0;
+
 	if (value & HV_PAGE_MSR_ENABLE)
-		return overlay_place(&page->overlay, value & HV_PAGE_MSR_GPA_MASK) == 0;
-	overlay_remove(&page->overlay);
-	return true;
+		r = overlay_place(&page->overlay, value & HV_PAGE_MSR_GPA_MASK);
+	else
+		overlay_remove(&page->overlay);
+	page->msr = value;
+	if (r == 0)
+		return PLACED;
+	if (r == -EINVAL || r == -EEXIST)
+		return NOWHERE;
+	page->msr &= ~HV_PAGE_MSR_ENABLE;
+	log_guest(&hv->page_log, LOG_ERROR, "hyperv: cannot place an overlay page at 0x%llx: %s",
+		  (unsigned long long)(value & HV_PAGE_MSR_GPA_MASK), strerrordesc_np(-r));
+	return FAILED;
 }
 
 static struct hv_page *vp_page(struct hv_vp *vp, uint32_t index)
@@ -61,7 +78,8 @@ static enum vcpu_msr write_vp_page(struct hv_vp *vp, uint32_t index, uint64_t va
 
 	if ((page->msr & HV_PAGE_MSR_ENABLE) && moves && engine->page_msr(vp, index, 0) < 0)
 		return VCPU_MSR_FAULT;
-	(void)place(page, value);
+	if (place(vp->hv, page, value) == FAILED)
+		return VCPU_MSR_FAULT;
 	return engine->page_msr(vp, index, value) < 0 ? VCPU_MSR_FAULT : VCPU_MSR_HANDLED;
 }
 
@@ -80,6 +98,7 @@ static enum vcpu_msr write_guest_os_id(struct hv_vp *vp, uint32_t index, uint64_
 	if (value || !(page->msr & HV_PAGE_MSR_ENABLE))
 		return vp->hv->engine->page_msr(vp, index, value) < 0 ? VCPU_MSR_FAULT
 								      : VCPU_MSR_HANDLED;
+	atomic_store(&vp->hv->hypercalls_open, false);
 	page->msr &= ~HV_PAGE_MSR_ENABLE;
 	overlay_remove(&page->overlay);
 	return vp->hv->engine->page_msr(vp, index, value) < 0 ? VCPU_MSR_FAULT : VCPU_MSR_HANDLED;
@@ -103,17 +122,23 @@ static enum vcpu_msr write_hypercall(struct hv_vp *vp, uint32_t index, uint64_t 
 	if (!vp->hv->guest_os_id)
 		value &= ~HV_PAGE_MSR_ENABLE;
 	/* Code that cannot be reached is of no use: this page alone has to have a place. */
-	if (!place(page, value)) {
-		(void)place(page, old);
+	if (place(vp->hv, page, value) != PLACED) {
+		(void)place(vp->hv, page, old);
+		atomic_store(&vp->hv->hypercalls_open, page->msr & HV_PAGE_MSR_ENABLE);
 		return VCPU_MSR_FAULT;
 	}
+	atomic_store(&vp->hv->hypercalls_open, value & HV_PAGE_MSR_ENABLE);
 	return vp->hv->engine->fill_hypercall_page(vp, value) < 0 ? VCPU_MSR_FAULT
 								  : VCPU_MSR_HANDLED;
 }
 
 static enum vcpu_msr write_reference_tsc(struct hv_vp *vp, uint32_t index, uint64_t value)
 {
-	(void)place(&vp->hv->pages[HV_PAGE_REFERENCE_TSC], value);
+	if (place(vp->hv, &vp->hv->pages[HV_PAGE_REFERENCE_TSC], value) == FAILED) {
+		/* Nobody is to write where it was. */
+		(void)vp->hv->engine->page_msr(vp, index, 0);
+		return VCPU_MSR_FAULT;
+	}
 	return vp->hv->engine->page_msr(vp, index, value) < 0 ? VCPU_MSR_FAULT : VCPU_MSR_HANDLED;
 }
 
@@ -177,9 +202,9 @@ static enum vcpu_msr write_crash_parameter(struct hv_vp *vp, uint32_t index, uin
 /* The text the guest left, made printable but for the ends of its lines. */
 static void read_crash_message(struct hv *hv, struct hv_crash *crash)
 {
-	size_t len = min_of(hv->crash[4], (uint64_t)PAGE_SIZE);
+	size_t len = min_of(crash->parameters[4], (uint64_t)PAGE_SIZE);
 
-	if (mem_read(hv->host.mem, hv->crash[3], crash->message, len) < 0)
+	if (mem_read(hv->host.mem, crash->parameters[3], crash->message, len) < 0)
 		return;
 	crash->message[len] = 0;
 	for (size_t i = 0; i < len; i++) {
@@ -197,9 +222,12 @@ static enum vcpu_msr write_crash_control(struct hv_vp *vp, uint32_t index, uint6
 
 	if (!(value & HV_CRASH_NOTIFY))
 		return VCPU_MSR_HANDLED;
+	pthread_mutex_lock(&hv->lock);
 	memcpy(crash.parameters, hv->crash, sizeof(crash.parameters));
+	pthread_mutex_unlock(&hv->lock);
 	if (value & HV_CRASH_MESSAGE)
 		read_crash_message(hv, &crash);
+	/* Without the lock: what is told may ask back. */
 	hv->events->crash(hv->events_ctx, &crash);
 	return VCPU_MSR_HANDLED;
 }
@@ -271,7 +299,7 @@ static bool needs_lock(uint32_t index)
 {
 	return index == HV_MSR_GUEST_OS_ID || index == HV_MSR_HYPERCALL ||
 	       index == HV_MSR_REFERENCE_TSC ||
-	       (index >= HV_MSR_CRASH_P0 && index <= HV_MSR_CRASH_CTL);
+	       (index >= HV_MSR_CRASH_P0 && index <= HV_MSR_CRASH_P4);
 }
 
 enum vcpu_msr hv_read_msr(struct hv *hv, struct vcpu *vcpu, uint32_t index, uint64_t *ret)

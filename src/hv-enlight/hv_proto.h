@@ -51,6 +51,7 @@
 #define HV_EDX_EXT_GVA_RANGES (1u << 14)
 #define HV_EDX_XMM_OUTPUT     (1u << 15)
 #define HV_EDX_SINT_POLLING   (1u << 17)
+#define HV_EDX_HYPERCALL_LOCK (1u << 18)
 #define HV_EDX_DIRECT_STIMER  (1u << 19)
 
 /* HV_CPUID_RECOMMENDATIONS, EAX. EBX: spin retries before HvCallNotifyLongSpinWait. */

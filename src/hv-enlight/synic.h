@@ -22,8 +22,9 @@ int synic_post_message(struct hv *hv, unsigned int vp, unsigned int sint, uint32
 		       const void *payload, size_t len) must_check;
 
 /*
- * Sets event flag @flag of @sint of VP @vp and interrupts it unless the flag was set already. Any
- * thread. -EINVAL as above, -ENODEV while the guest has no page for it.
+ * Sets event flag @flag of @sint of VP @vp and interrupts it unless the flag was set already. A
+ * SINT that is masked gets the flag alone, and no interrupt later on. Any thread. -EINVAL as above,
+ * -ENODEV while the guest has no page for it.
  */
 int synic_signal_event(struct hv *hv, unsigned int vp, unsigned int sint,
 		       unsigned int flag) must_check;

@@ -46,7 +46,8 @@ static void interrupt(struct synic_vp *synic, unsigned int sint)
 {
 	uint64_t value = synic->sint[sint];
 
-	if (value & (HV_SINT_MASKED | HV_SINT_POLLING))
+	/* Where polling was not announced its bit is a reserved one: kept, without effect. */
+	if (value & (HV_SINT_MASKED | (synic->polling ? HV_SINT_POLLING : 0)))
 		return;
 	counter_add(&synic->counters.interrupts, 1);
 	synic->ops->interrupt(synic, sint, value);

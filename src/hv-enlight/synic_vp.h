@@ -49,6 +49,7 @@ struct synic_vp {
 	const struct synic_vp_ops *ops;
 	pthread_mutex_t lock; /* protects all below */
 	bool enabled;         /* SCONTROL */
+	bool polling;         /* SINTs may be polled; set by the owner, before it is used */
 	uint64_t sint[HV_SINT_COUNT];
 	struct hv_message_page *messages;          /* NULL: the page is not enabled */
 	struct hv_event_flags_page *flags;         /* likewise */

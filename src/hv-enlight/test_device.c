@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define CONNECTIONS 256
 
@@ -19,12 +21,14 @@ enum command {
 	MESSAGE_DESTROY,
 	EVENT_CREATE,
 	EVENT_DESTROY,
+	DOORBELL_CREATE,
 };
 
 struct connection {
 	struct hv_test_device *device;
 	bool open;
 	uint8_t id, vp, sint;
+	int fd; /* of a doorbell, else -1 */
 };
 
 struct hv_test_device {
@@ -56,6 +60,19 @@ static void close_connection(struct connection *c)
 	if (c->open)
 		synic_close(c->device->hv, c->id);
 	c->open = false;
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+}
+
+static void open_doorbell(struct connection *c)
+{
+	if (c->open)
+		return;
+	c->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	c->open = c->fd >= 0 && synic_open_event(c->device->hv, c->id, c->fd) == 0;
+	if (!c->open)
+		close_connection(c);
 }
 
 static void open_connection(struct connection *c, enum command command, uint8_t vp, uint8_t sint)
@@ -90,6 +107,8 @@ static void port_write(void *dev, uint64_t offset, unsigned int size, uint64_t v
 	pthread_mutex_lock(&device->lock);
 	if (command == MESSAGE_CREATE || command == EVENT_CREATE)
 		open_connection(c, command, vp, sint);
+	else if (command == DOORBELL_CREATE)
+		open_doorbell(c);
 	else if (command == MESSAGE_DESTROY || command == EVENT_DESTROY)
 		close_connection(c);
 	/* Routes need no making: every SINT has one. */
@@ -107,7 +126,8 @@ int hv_test_device_create(struct hv *hv, struct error *err, struct hv_test_devic
 	device->hv = hv;
 	pthread_mutex_init(&device->lock, NULL);
 	for (unsigned int i = 0; i < CONNECTIONS; i++)
-		device->connections[i] = (struct connection){.device = device, .id = (uint8_t)i};
+		device->connections[i] =
+			(struct connection){.device = device, .id = (uint8_t)i, .fd = -1};
 	*ret = device;
 	return 0;
 }

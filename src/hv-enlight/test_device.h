@@ -6,7 +6,8 @@
  *
  * A write is connection id (bits 24-31), command (16-23), VP index (8-15), SINT (0-7). A message
  * connection sends what is posted to it back to its VP and SINT; an event connection sets the event
- * flag of its own number there.
+ * flag of its own number there. What QEMU's does not have: a doorbell connection (command 8), whose
+ * signals end in an eventfd as those of a VMBus channel do; nobody reads it.
  */
 #pragma once
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 
 struct loop {
 	struct io_uring ring;
+	bool enabled; /* loop_run() has been called: its thread is the one that submits */
 	struct loop_timer timers;      /* sentinel of the list, soonest first */
 	struct loop_deferred deferred; /* sentinel of the list, in order */
 	int wake_fd;
@@ -291,6 +293,8 @@ static void wake_done(struct loop_op *op, int res, unsigned int flags)
 /*
  * Completions run as task work of this thread: with DEFER_TASKRUN only when we wait for them, so
  * they come in batches. Older kernels lack the flags; the loop only gets less batching from them.
+ * The ring begins disabled because the single issuer is to be the thread that runs the loop, not
+ * the one that creates it.
  */
 static int ring_init(struct io_uring *ring, unsigned int entries)
 {
@@ -302,7 +306,7 @@ static int ring_init(struct io_uring *ring, unsigned int entries)
 	int r = -EINVAL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(flags) && r == -EINVAL; i++)
-		r = io_uring_queue_init(entries, ring, flags[i]);
+		r = io_uring_queue_init(entries, ring, flags[i] | IORING_SETUP_R_DISABLED);
 	return r;
 }
 
@@ -382,8 +386,22 @@ static void run_completions(struct loop *loop)
 	}
 }
 
+/* By the system call itself: liburing 2.3 declares io_uring_enable_rings() and does not export it. */
+static int enable(struct loop *loop)
+{
+	if (!loop->enabled && syscall(__NR_io_uring_register, loop->ring.ring_fd,
+				      IORING_REGISTER_ENABLE_RINGS, NULL, 0) < 0)
+		return -errno;
+	loop->enabled = true;
+	return 0;
+}
+
 int loop_run(struct loop *loop)
 {
+	int err = enable(loop);
+
+	if (err < 0)
+		return err;
 	while (!atomic_exchange(&loop->stop, false)) {
 		int r;
 

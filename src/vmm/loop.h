@@ -24,7 +24,10 @@ int loop_create(unsigned int entries, struct error *err, struct loop **ret) must
 /* The loop must have nothing left open. */
 void loop_destroy(struct loop *loop);
 
-/* Runs until loop_stop(). 0, or -errno when io_uring itself fails. */
+/*
+ * Runs until loop_stop(). 0, or -errno when io_uring itself fails. The first call settles which
+ * thread is the loop's: until then it is whoever has the loop.
+ */
 int loop_run(struct loop *loop) must_check;
 /* Any thread, and signal handlers. loop_run() returns after the current pass. */
 void loop_stop(struct loop *loop);
@@ -42,7 +45,7 @@ struct loop_op {
 /*
  * A submission entry whose completion goes to @op; prepare it at once with io_uring_prep_*(), which
  * keeps the user data. NULL when the queue is full even after submitting: stop consuming and try
- * again in a later pass.
+ * again in a later pass. Before the loop runs nothing is submitted.
  */
 struct io_uring_sqe *loop_sqe(struct loop *loop, struct loop_op *op);
 

@@ -271,17 +271,6 @@ static void run_guest(struct vcpu *vcpu)
 	}
 }
 
-/*
- * An exit for port or MMIO input leaves KVM waiting for the answer, and one for output leaves the
- * instruction pointer to be moved: both happen at the next KVM_RUN, which must not enter the guest.
- */
-static void complete_pending_io(struct vcpu *vcpu)
-{
-	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-	(void)ioctl(vcpu->fd, KVM_RUN, 0);
-	__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
-}
-
 static bool may_run(const struct vcpu *vcpu)
 {
 	return atomic_load(&vcpu->set->goal) == VCPU_SET_RUNNING && !vcpu->ended;
@@ -329,12 +318,36 @@ int vcpu_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs)
 	return ioctl(vcpu->fd, KVM_SET_REGS, regs) < 0 ? -errno : 0;
 }
 
+/*
+ * An exit for port or MMIO input leaves KVM waiting for the answer, and one for output leaves the
+ * instruction pointer to be moved: both happen at the next KVM_RUN, which must not enter the guest.
+ */
+static void complete_pending_io(struct vcpu *vcpu)
+{
+	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	(void)ioctl(vcpu->fd, KVM_RUN, 0);
+	__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+}
+
 #define VECTOR_UD 6
 
 int vcpu_raise_undefined(struct vcpu *vcpu)
 {
 	struct kvm_vcpu_events events;
+	struct kvm_regs regs;
+	int r = vcpu_get_regs(vcpu, &regs);
 
+	if (r < 0)
+		return r;
+	/*
+	 * KVM may have left the end of the instruction, with its result, to the next KVM_RUN. The
+	 * one after that returns at once, too: a kick in the meantime is not to be lost.
+	 */
+	complete_pending_io(vcpu);
+	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	r = vcpu_set_regs(vcpu, &regs);
+	if (r < 0)
+		return r;
 	if (ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &events) < 0)
 		return -errno;
 	events.exception.injected = 1;

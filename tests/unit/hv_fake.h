@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * A partition with its hypervisor interface, memory and VPs, but no KVM and no guest: the test does
- * what a guest would. It is the real thing, with the user engine, on the KVM of kvm_fake.h.
+ * what a guest would. It is the real thing, with the user engine unless another is asked for, on
+ * the KVM of kvm_fake.h.
  *
  * Time stands still unless hv_fake_time() is called.
  */
@@ -29,6 +30,7 @@ struct hv_fake {
 	struct hv *hv;
 	unsigned int resets, crashes, rooms;
 	struct hv_crash crash;
+	uint64_t crash_parameter;
 };
 
 static inline void hv_fake_on_reset(void *ctx)
@@ -42,6 +44,8 @@ static inline void hv_fake_on_crash(void *ctx, const struct hv_crash *crash)
 
 	f->crashes++;
 	f->crash = *crash;
+	/* What hears of it may look at the rest of the interface. */
+	(void)!hv_read_msr(f->hv, &f->vcpus[0], HV_MSR_CRASH_P0, &f->crash_parameter);
 }
 
 static inline void hv_fake_on_room(void *ctx, unsigned int vp)
@@ -75,12 +79,32 @@ static inline void hv_fake_init_vcpus(struct hv_fake *f)
 	}
 }
 
-/* In memory that is theirs from now on, with every feature the engine serves but those of @off. */
-static inline void hv_fake_create_in(struct hv_fake *f, struct mem *mem, uint32_t off)
+/* The leaves of a KVM that serves all it could. */
+static inline struct kvm_cpuid2 *hv_fake_leaves(void)
+{
+	static struct {
+		struct kvm_cpuid2 header;
+		struct kvm_cpuid_entry2 entries[2];
+	} leaves = {.header = {.nent = 2},
+		    .entries = {{.function = HV_CPUID_FEATURES,
+				 .eax = UINT32_MAX,
+				 .ebx = UINT32_MAX,
+				 .edx = UINT32_MAX},
+				{.function = HV_CPUID_RECOMMENDATIONS, .eax = UINT32_MAX}}};
+
+	return &leaves.header;
+}
+
+/*
+ * With engine @engine, in memory that is theirs from now on, with every feature the engine serves
+ * but those of @off.
+ */
+static inline void hv_fake_create_with(struct hv_fake *f, enum hv_engine_choice engine,
+				       struct mem *mem, uint32_t off)
 {
 	static const struct hv_events events = {hv_fake_on_reset, hv_fake_on_crash};
 	const struct hv_config config = {
-		.engine = HV_ENGINE_USER,
+		.engine = engine,
 		.switches = {.on = HV_FEATURE_BIT(HV_FEATURE_IDLE) & ~off, .off = off},
 		.spin_retries = 100,
 		.events = &events,
@@ -100,6 +124,11 @@ static inline void hv_fake_create_in(struct hv_fake *f, struct mem *mem, uint32_
 	memset(&kvm_fake, 0, sizeof(kvm_fake));
 	*f = (struct hv_fake){.kvm = {.fd = KVM_FAKE, .vm_fd = KVM_FAKE_VM}, .mem = mem};
 	f->kvm.caps[KVM_HAS_USER_SPACE_MSR] = f->kvm.caps[KVM_HAS_MSR_FILTER] = 1;
+	if (engine == HV_ENGINE_KERNEL) {
+		for (size_t i = 0; i < KVM_CAP_COUNT; i++)
+			f->kvm.caps[i] = 1;
+		kvm_fake.hv_cpuid = hv_fake_leaves();
+	}
 	f->chip.kvm = &f->kvm;
 	hv_fake_init_vcpus(f);
 	r = hv_create(&config, &host, &err, &f->hv);
@@ -108,6 +137,11 @@ static inline void hv_fake_create_in(struct hv_fake *f, struct mem *mem, uint32_
 	assert(r == 0);
 	synic_set_room_callback(f->hv, hv_fake_on_room, f);
 	hv_fake_time(f, 1000);
+}
+
+static inline void hv_fake_create_in(struct hv_fake *f, struct mem *mem, uint32_t off)
+{
+	hv_fake_create_with(f, HV_ENGINE_USER, mem, off);
 }
 
 static inline struct mem *hv_fake_memory(const struct mem_config *config)

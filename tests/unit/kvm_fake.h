@@ -32,6 +32,7 @@ struct kvm_fake_cpu {
 	struct kvm_fpu fpu;
 	struct kvm_regs regs;
 	struct kvm_mp_state mp_state;
+	struct kvm_vcpu_events events;
 };
 
 struct kvm_fake {
@@ -47,6 +48,7 @@ struct kvm_fake {
 	long tsc_khz;                  /* what KVM_GET_TSC_KHZ says */
 	int64_t tsc_delta;             /* guest - host */
 	struct kvm_cpuid2 *cpuid;      /* what is supported */
+	struct kvm_cpuid2 *hv_cpuid;   /* and of KVM's own Hyper-V; NULL: it has none */
 	unsigned long fails;           /* this request fails, */
 	unsigned int fails_after;      /* after so many times */
 	int fails_with;
@@ -87,12 +89,13 @@ static inline int kvm_fake_set_slot(const struct kvm_userspace_memory_region *ne
 	return 0;
 }
 
-static inline int kvm_fake_cpuid(struct kvm_cpuid2 *cpuid)
+static inline int kvm_fake_cpuid(const struct kvm_cpuid2 *have, struct kvm_cpuid2 *cpuid)
 {
-	if (cpuid->nent < kvm_fake.cpuid->nent)
+	if (!have)
+		return kvm_fake_error(ENOTTY);
+	if (cpuid->nent < have->nent)
 		return kvm_fake_error(E2BIG);
-	memcpy(cpuid, kvm_fake.cpuid,
-	       sizeof(*cpuid) + kvm_fake.cpuid->nent * sizeof(cpuid->entries[0]));
+	memcpy(cpuid, have, sizeof(*cpuid) + have->nent * sizeof(cpuid->entries[0]));
 	return 0;
 }
 
@@ -116,7 +119,9 @@ static inline int kvm_fake_vm(unsigned long request, void *arg)
 	case KVM_SET_USER_MEMORY_REGION:
 		return kvm_fake_set_slot(arg);
 	case KVM_GET_SUPPORTED_CPUID:
-		return kvm_fake_cpuid(arg);
+		return kvm_fake_cpuid(kvm_fake.cpuid, arg);
+	case KVM_GET_SUPPORTED_HV_CPUID:
+		return kvm_fake_cpuid(kvm_fake.hv_cpuid, arg);
 	default:
 		return kvm_fake_error(ENOTTY);
 	}
@@ -127,6 +132,14 @@ static inline int kvm_fake_vcpu(struct kvm_fake_cpu *cpu, unsigned long request,
 	struct kvm_msrs *msrs = arg;
 
 	switch (request) {
+	case KVM_ENABLE_CAP:
+		return 0;
+	case KVM_GET_VCPU_EVENTS:
+		*(struct kvm_vcpu_events *)arg = cpu->events;
+		return 0;
+	case KVM_SET_VCPU_EVENTS:
+		cpu->events = *(const struct kvm_vcpu_events *)arg;
+		return 0;
 	case KVM_GET_LAPIC:
 		*(struct kvm_lapic_state *)arg = cpu->lapic;
 		return 0;

@@ -186,6 +186,7 @@ static const struct {
 
 /* The two that the interface consists of (TLFS 3.13). */
 #define ALWAYS_EAX (1u << 5 | 1u << 6)
+#define ALWAYS_EDX (1u << 18) /* the hypercall page can be locked, and is when asked for */
 
 static struct cpuid_table cpuid;
 
@@ -229,7 +230,7 @@ START_TEST(nothing_but_the_interface)
 	ck_assert_uint_eq(leaf(0x40000003)->eax, ALWAYS_EAX);
 	ck_assert_uint_eq(leaf(0x40000003)->ebx, 0);
 	ck_assert_uint_eq(leaf(0x40000003)->ecx, 0);
-	ck_assert_uint_eq(leaf(0x40000003)->edx, 0);
+	ck_assert_uint_eq(leaf(0x40000003)->edx, ALWAYS_EDX);
 	ck_assert_uint_eq(leaf(0x40000004)->eax, 0);
 	ck_assert_uint_eq(leaf(0x40000004)->ebx, UINT32_MAX); /* never notify */
 	ck_assert_uint_eq(leaf(0x40000004)->ecx, 0);
@@ -247,7 +248,7 @@ START_TEST(bits_of_each)
 		ck_assert_uint_eq(leaf(0x40000003)->eax, ALWAYS_EAX | bits[i].eax);
 		ck_assert_uint_eq(leaf(0x40000003)->ebx, bits[i].ebx);
 		ck_assert_uint_eq(leaf(0x40000003)->ecx, 0);
-		ck_assert_uint_eq(leaf(0x40000003)->edx, bits[i].edx);
+		ck_assert_uint_eq(leaf(0x40000003)->edx, ALWAYS_EDX | bits[i].edx);
 		ck_assert_uint_eq(leaf(0x40000004)->eax, bits[i].recommended);
 		ck_assert_uint_eq(leaf(0x40000004)->ebx,
 				  bits[i].feature == HV_FEATURE_SPINLOCKS ? 4095 : UINT32_MAX);
@@ -258,7 +259,7 @@ END_TEST
 
 START_TEST(bits_of_all)
 {
-	uint32_t eax = ALWAYS_EAX, ebx = 0, edx = 0, recommended = 0;
+	uint32_t eax = ALWAYS_EAX, ebx = 0, edx = ALWAYS_EDX, recommended = 0;
 
 	build(HV_FEATURES_ALL);
 	for (size_t i = 0; i < ARRAY_SIZE(bits); i++) {

@@ -375,6 +375,7 @@ START_TEST(crash_parameters)
 	for (uint32_t i = 0; i < 5; i++)
 		ck_assert_uint_eq(fake.crash.parameters[i], 0x1111111111111111ull * (i + 1));
 	ck_assert_str_eq(fake.crash.message, "");
+	ck_assert_uint_eq(fake.crash_parameter, 0x1111111111111111ull);
 	ck_assert_uint_eq(get(HV_MSR_CRASH_CTL), HV_CRASH_NOTIFY | HV_CRASH_MESSAGE);
 }
 END_TEST

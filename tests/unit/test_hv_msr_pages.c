@@ -3,6 +3,7 @@
  * The MSRs that place pages, against TLFS 3.13, 5.2.1, 11.8 and 12.7: what the guest sees at the
  * page's address, and that its own memory there comes back byte for byte.
  */
+#include <sched.h>
 #include <sys/mman.h>
 
 #include "hv-enlight/hv_calls_proto.h"
@@ -194,6 +195,37 @@ START_TEST(ports_behind_the_page)
 }
 END_TEST
 
+static _Atomic bool begun, done;
+
+static void *call_all_the_time(void *arg)
+{
+	while (!atomic_load_explicit(&done, memory_order_relaxed)) {
+		atomic_store_explicit(&begun, true, memory_order_relaxed);
+		kvm_fake.cpus[1].regs.rcx = HV_CALL_SIGNAL_EVENT | HV_CONTROL_FAST;
+		hv_hook_port(fake.hv, &fake.vcpus[1], HV_PORT_CALL64, 0);
+	}
+	return NULL;
+}
+
+/* One VP calls, another enables and disables the page; for the thread sanitizer above all. */
+START_TEST(called_while_it_moves)
+{
+	pthread_t thread;
+
+	ck_assert_int_eq(pthread_create(&thread, NULL, call_all_the_time, NULL), 0);
+	while (!atomic_load_explicit(&begun, memory_order_relaxed))
+		sched_yield();
+	for (unsigned int i = 0; i < 200; i++) {
+		ck_assert(wr(HV_MSR_GUEST_OS_ID, OS_ID));
+		ck_assert(wr(HV_MSR_HYPERCALL, (i % 2 ? GPA : OTHER) | ENABLE));
+		ck_assert(i % 3 ? wr(HV_MSR_HYPERCALL, 0) : wr(HV_MSR_GUEST_OS_ID, 0));
+	}
+	atomic_store_explicit(&done, true, memory_order_relaxed);
+	pthread_join(thread, NULL);
+	ck_assert(ram_is_back());
+}
+END_TEST
+
 /* --- All of them. ---------------------------------------------------------------------------- */
 
 static const struct {
@@ -303,6 +335,35 @@ START_TEST(beyond_the_guest)
 		ck_assert(wr(pages[i].msr, GPA | ENABLE));
 		ck_assert(!ram_at(GPA));
 		ck_assert(wr(pages[i].msr, 0));
+		ck_assert(ram_is_back());
+	}
+}
+END_TEST
+
+/* A host that cannot is not the guest's own doing: the write fails, and the page is disabled. */
+START_TEST(host_cannot)
+{
+	ck_assert(wr(HV_MSR_GUEST_OS_ID, OS_ID));
+	for (size_t i = 0; i < ARRAY_SIZE(pages); i++) {
+		uint32_t msr = pages[i].msr;
+		int fd = fake.hv->overlays.fd;
+
+		/* Nothing enabled yet. */
+		fake.hv->overlays.fd = -1;
+		ck_assert(!wr(msr, GPA | ENABLE));
+		ck_assert_uint_eq(get(msr) & ENABLE, 0);
+		ck_assert(ram_is_back());
+		/* In the middle of a move. */
+		fake.hv->overlays.fd = fd;
+		ck_assert(wr(msr, GPA | ENABLE));
+		fake.hv->overlays.fd = -1;
+		ck_assert(!wr(msr, OTHER | ENABLE));
+		ck_assert_uint_eq(get(msr) & ENABLE, 0);
+		ck_assert(ram_is_back());
+		fake.hv->overlays.fd = fd;
+		ck_assert(wr(msr, OTHER | ENABLE));
+		ck_assert(!ram_at(OTHER));
+		ck_assert(wr(msr, 0));
 		ck_assert(ram_is_back());
 	}
 }
@@ -485,10 +546,12 @@ int main(void)
 		locked,
 		partition_wide,
 		ports_behind_the_page,
+		called_while_it_moves,
 		moved,
 		outside_ram,
 		hypercall_page_beyond_the_guest,
 		beyond_the_guest,
+		host_cannot,
 		on_top_of_each_other,
 		reset,
 		messages_follow_the_page,

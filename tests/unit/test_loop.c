@@ -136,12 +136,10 @@ static void nop_done(struct loop_op *op, int res, unsigned int flags)
 		loop_stop(loop);
 }
 
-/* More operations than the queue has entries. */
-START_TEST(many_operations)
+static void queue_nops(struct loop_deferred *deferred)
 {
 	static struct loop_op ops[5000];
 
-	nops_done = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(ops); i++) {
 		struct io_uring_sqe *sqe;
 
@@ -150,6 +148,34 @@ START_TEST(many_operations)
 		ck_assert_ptr_nonnull(sqe);
 		io_uring_prep_nop(sqe);
 	}
+}
+
+/* More operations than the queue has entries. */
+START_TEST(many_operations)
+{
+	struct loop_deferred start = {.run = queue_nops};
+
+	nops_done = 0;
+	loop_defer(loop, &start);
+	run();
+	ck_assert_uint_eq(nops_done, 5000);
+}
+END_TEST
+
+/* Before it runs nothing is submitted: what does not fit in the queue is refused. */
+START_TEST(full_before_it_runs)
+{
+	static struct loop_op ops[5000];
+	unsigned int queued = 0;
+	struct io_uring_sqe *sqe;
+
+	for (; queued < ARRAY_SIZE(ops) && (sqe = loop_sqe(loop, &ops[queued])); queued++) {
+		ops[queued].done = nop_done;
+		io_uring_prep_nop(sqe);
+	}
+	ck_assert_uint_ge(queued, 128);
+	ck_assert_uint_lt(queued, 5000);
+	nops_done = 5000 - queued;
 	run();
 	ck_assert_uint_eq(nops_done, 5000);
 }
@@ -357,6 +383,7 @@ int main(void)
 	tcase_add_test(t, operation);
 	tcase_add_test(t, operation_cancelled);
 	tcase_add_test(t, many_operations);
+	tcase_add_test(t, full_before_it_runs);
 	tcase_add_test(t, timer_order);
 	tcase_add_test(t, overdue_timer_starves_nobody);
 	tcase_add_test(t, timer_cancelled_by_neighbour);

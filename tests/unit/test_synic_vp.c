@@ -52,6 +52,7 @@ static void open_synic(void)
 static void setup(void)
 {
 	synic_vp_init(&synic, &ops);
+	synic.polling = true;
 	open_synic();
 }
 
@@ -322,6 +323,19 @@ START_TEST(masked_and_polling)
 }
 END_TEST
 
+/* The bit is a reserved one then, which is kept and means nothing. */
+START_TEST(polling_not_announced)
+{
+	synic.polling = false;
+	ck_assert(synic_vp_set_sint(&synic, SINT, HV_SINT_POLLING | VECTOR));
+	ck_assert_uint_eq(synic_vp_get_sint(&synic, SINT), HV_SINT_POLLING | VECTOR);
+	ck_assert_int_eq(post(SINT, 1), 0);
+	ck_assert_uint_eq(interrupts, 1);
+	ck_assert_int_eq(synic_vp_signal(&synic, SINT, 3), 0);
+	ck_assert_uint_eq(interrupts, 2);
+}
+END_TEST
+
 START_TEST(auto_eoi)
 {
 	ck_assert(synic_vp_set_sint(&synic, SINT, OPEN | HV_SINT_AUTO_EOI));
@@ -448,6 +462,19 @@ START_TEST(event_flags)
 }
 END_TEST
 
+/* The flag is there for whoever looks; unmasking does not make up for the interrupt. */
+START_TEST(masked_events)
+{
+	ck_assert(synic_vp_set_sint(&synic, SINT, HV_SINT_MASKED | VECTOR));
+	ck_assert_int_eq(synic_vp_signal(&synic, SINT, 5), 0);
+	ck_assert_uint_eq(flags.sint[SINT][0], 1u << 5);
+	ck_assert(synic_vp_set_sint(&synic, SINT, OPEN));
+	ck_assert_uint_eq(interrupts, 0);
+	ck_assert_int_eq(synic_vp_signal(&synic, SINT, 6), 0);
+	ck_assert_uint_eq(interrupts, 1);
+}
+END_TEST
+
 START_TEST(events_refused)
 {
 	const struct hv_event_flags_page none = {0};
@@ -479,6 +506,8 @@ int main(void)
 		another_message_is_queued,
 		now_or_not,
 		masked_and_polling,
+		polling_not_announced,
+		masked_events,
 		auto_eoi,
 		raise_alone,
 		off_and_on,
