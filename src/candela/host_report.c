@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "hv-enlight/hv.h"
+
 static struct report_value answer(enum host_answer a)
 {
 	return a == HOST_UNKNOWN ? report_unknown() : report_yes_no(a == HOST_YES);
@@ -156,30 +158,27 @@ static void report_clock(struct report *r, const struct host *host, const struct
 	report_row(r, "clocksource", "clock source", report_string(host->clocksource), exits);
 }
 
-/* "never" and "deny": madvise() on guest RAM, which is a memfd, is then without effect. */
-static const char *thp_cost(const struct host *host)
-{
-	if (strcmp(host->thp_shmem, "never") == 0 || strcmp(host->thp_shmem, "deny") == 0)
-		return "--huge-pages=transparent has no effect; as root: echo advise > "
-		       "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
-	return NULL;
-}
-
 /* A pool that is there, but empty. */
 static const char *pool_cost(const struct host_huge_pool *pool, const char *cost)
 {
 	return pool->total.known && pool->total.value == 0 ? cost : NULL;
 }
 
-static void report_memory(struct report *r, const struct host *host)
+static void report_memory(struct report *r, const struct host *host, const struct host_probe *probe)
 {
+	const char *no_huge = "--huge-pages=transparent has no effect; allow user namespaces, or "
+			      "as root: echo advise > "
+			      "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
+
 	report_group(r, "memory", "Memory");
 	report_row(r, "total_bytes", "total", bytes(host->memory_total), NULL);
 	report_row(r, "available_bytes", "available", bytes(host->memory_available), NULL);
 	report_row(r, "transparent_huge_pages", "transparent huge pages", report_string(host->thp),
 		   NULL);
-	report_row(r, "transparent_huge_pages_shmem", "the same for guest RAM",
-		   report_string(host->thp_shmem), thp_cost(host));
+	report_row(r, "transparent_huge_pages_shmem", "the same for shared memory",
+		   report_string(host->thp_shmem), NULL);
+	report_row(r, "transparent_huge_pages_ram", "the same for guest RAM",
+		   report_yes_no(probe->ram_huge), probe->ram_huge ? NULL : no_huge);
 	report_row(r, "huge_2m_total", "2 MiB pages reserved", count(host->huge_2m.total, NULL),
 		   pool_cost(&host->huge_2m, "no --huge-pages=2M; as root: sysctl "
 					     "vm.nr_hugepages=COUNT"));
@@ -276,6 +275,47 @@ static void report_hyperv(struct report *r, const struct host_probe *probe)
 		   probe->hv_leaves ? report_words(absent) : report_unknown(), NULL);
 }
 
+/* The configuration's names of the features @which. */
+static void names_of(char *buf, size_t size, uint32_t which)
+{
+	size_t used = 0;
+
+	buf[0] = '\0';
+	for (unsigned int f = 0; f < HV_FEATURE_COUNT && used < size; f++)
+		if (which & HV_FEATURE_BIT(f))
+			used += (size_t)snprintf(buf + used, size - used, "%s%s", used ? " " : "",
+						 hv_feature_table[f].name);
+}
+
+static void report_engine(struct report *r, const struct host_probe *probe,
+			  enum hv_engine_choice engine, const char *name)
+{
+	uint32_t serves = hv_engine_serves(engine, &probe->kvm, probe->hv, probe->hv_leaves);
+	char key[32], label[48], words[512];
+
+	snprintf(key, sizeof(key), "%s_usable", name);
+	snprintf(label, sizeof(label), "engine \"%s\" can be used", name);
+	report_row(r, key, label, report_yes_no(serves), NULL);
+	names_of(words, sizeof(words), serves);
+	snprintf(key, sizeof(key), "%s_serves", name);
+	snprintf(label, sizeof(label), "engine \"%s\" serves", name);
+	report_row(r, key, label, report_words(words), NULL);
+	names_of(words, sizeof(words), HV_FEATURES_ALL & ~serves);
+	snprintf(key, sizeof(key), "%s_lacks", name);
+	snprintf(label, sizeof(label), "engine \"%s\" lacks", name);
+	report_row(r, key, label, report_words(words), NULL);
+}
+
+static void report_engines(struct report *r, const struct host_probe *probe)
+{
+	if (!probe->kvm_opened)
+		return;
+	report_group(r, "engines", "Hyper-V features by engine (hyperv.engine)");
+	/* Why not is said with the capabilities above. */
+	report_engine(r, probe, HV_ENGINE_KERNEL, "kernel");
+	report_engine(r, probe, HV_ENGINE_USER, "user");
+}
+
 static void report_conclusion(struct report *r, const struct host *host,
 			      const struct host_probe *probe)
 {
@@ -312,9 +352,10 @@ void host_report(struct report *r, const struct host *host, const struct host_pr
 	report_kvm(r, host, probe);
 	report_capabilities(r, probe);
 	report_hyperv(r, probe);
+	report_engines(r, probe);
 	report_cpu(r, host, probe);
 	report_clock(r, host, probe);
-	report_memory(r, host);
+	report_memory(r, host, probe);
 	report_system(r, host, probe);
 	report_conclusion(r, host, probe);
 }

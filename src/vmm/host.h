@@ -61,7 +61,7 @@ struct host {
 
 	struct host_number memory_total, memory_available; /* bytes */
 	char thp[HOST_WORD_MAX];                           /* the word chosen: "madvise" */
-	char thp_shmem[HOST_WORD_MAX];                     /* the same for guest RAM, a memfd */
+	char thp_shmem[HOST_WORD_MAX];                     /* the same for shared memory */
 	struct host_huge_pool huge_2m, huge_1g;
 
 	struct host_number io_uring_disabled; /* the sysctl; unknown: a kernel without it */

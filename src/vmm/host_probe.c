@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -173,12 +174,28 @@ static void probe_io_uring(struct host_probe *probe)
 	loop_destroy(loop);
 }
 
+/* One byte of RAM, not too low: is it a huge page that the host takes for it? */
+static void probe_ram(struct host_probe *probe)
+{
+	const struct mem_config config = {.size = MiB(16), .huge = MEM_HUGE_TRANSPARENT};
+	struct error err;
+	struct mem *mem;
+	struct stat st;
+
+	if (mem_create(&config, &err, &mem) < 0)
+		return;
+	probe->ram_huge = mem_fill(mem, MiB(8), 1, 1) == 0 && fstat(mem_fd(mem), &st) == 0 &&
+			  (uint64_t)st.st_blocks * 512 == MiB(2);
+	mem_destroy(mem);
+}
+
 void host_probe(struct host_probe *probe)
 {
 	long abi;
 
 	*probe = (struct host_probe){.kvm = {.fd = -1, .vm_fd = -1}};
 	probe_kvm(probe);
+	probe_ram(probe);
 	probe_io_uring(probe);
 	abi = syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, LANDLOCK_VERSION_FLAG);
 	probe->landlock_abi = abi > 0 ? (int)abi : 0;

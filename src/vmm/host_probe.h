@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Facts about this host that only trying tells: KVM and a VM on it, io_uring, Landlock.
+ * Facts about this host that only trying tells: KVM and a VM on it, guest RAM, io_uring, Landlock.
  *
  * Together with host.h these are what `candela host` shows. host_probe() opens and closes what it
  * tries; nothing stays behind. No state; any thread.
@@ -38,6 +38,7 @@ struct host_probe {
 
 	bool io_uring; /* an event loop can be made */
 	struct error io_uring_error;
+	bool ram_huge;    /* guest RAM can have transparent huge pages */
 	int landlock_abi; /* 0: no Landlock */
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Guest memory: one memfd, mapped into a guarded reservation. See mem.h for the contract.
+ * Guest memory: one file, mapped into a guarded reservation. See mem.h for the contract.
  *
  * The table of regions is filled by mem_create() and never changes afterwards, so every lookup runs
  * without a lock on any thread.
@@ -9,13 +9,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/memfd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "vmm/layout.h"
+#include "vmm/mem_backing.h"
 
 /* RAM below and above the MMIO hole. */
 #define REGIONS_MAX 2
@@ -24,6 +24,13 @@
  * Inaccessible space before, between and behind the regions: an overrun faults, whatever it hits.
  */
 #define GUARD_LEN MiB(2)
+
+/*
+ * No transparent huge pages in the first few MiB: there lie boot data, the low memory that Linux
+ * leaves alone, and small kernels. Clearing whole huge pages for those would be most of the time
+ * until their first instruction.
+ */
+#define SMALL_PAGES_LEN MiB(4)
 
 struct mem {
 	int fd;
@@ -35,23 +42,9 @@ struct mem {
 	size_t count;
 };
 
-static uint64_t backing_page(enum mem_huge huge)
-{
-	switch (huge) {
-	case MEM_HUGE_2M:
-		return MiB(2);
-	case MEM_HUGE_1G:
-		return GiB(1);
-	case MEM_HUGE_NONE:
-	case MEM_HUGE_TRANSPARENT:
-		break;
-	}
-	return PAGE_SIZE;
-}
-
 static int check_size(const struct mem_config *config, struct error *err)
 {
-	uint64_t page = backing_page(config->huge);
+	uint64_t page = mem_backing_page(config->huge);
 
 	if (config->size < MiB(1) || config->size > (1ull << 46))
 		return error_set(err, -EINVAL, "memory of %llu bytes: expected 1 MiB to 64 TiB",
@@ -60,24 +53,6 @@ static int check_size(const struct mem_config *config, struct error *err)
 		return error_set(err, -EINVAL,
 				 "memory of %llu bytes is not a multiple of the %llu KiB page",
 				 (unsigned long long)config->size, (unsigned long long)page >> 10);
-	return 0;
-}
-
-static int open_backing(struct mem *mem, enum mem_huge huge, struct error *err)
-{
-	unsigned int flags = MFD_CLOEXEC;
-
-	if (huge == MEM_HUGE_2M)
-		flags |= MFD_HUGETLB | MFD_HUGE_2MB;
-	else if (huge == MEM_HUGE_1G)
-		flags |= MFD_HUGETLB | MFD_HUGE_1GB;
-	mem->fd = memfd_create("guest-ram", flags);
-	if (mem->fd < 0)
-		return error_errno(err, -errno, "cannot create guest memory with %llu KiB pages",
-				   (unsigned long long)mem->page >> 10);
-	if (ftruncate(mem->fd, (off_t)mem->size) < 0)
-		return error_errno(err, -errno, "cannot size guest memory to %llu MiB",
-				   (unsigned long long)mem->size >> 20);
 	return 0;
 }
 
@@ -132,25 +107,11 @@ static int map_regions(struct mem *mem, const struct mem_config *config, struct 
 		/* Advice that a kernel without the feature refuses is no loss. */
 		if (config->huge == MEM_HUGE_TRANSPARENT)
 			(void)madvise(r->host, r->len, MADV_HUGEPAGE);
+		if (config->huge == MEM_HUGE_TRANSPARENT && r->gpa == 0)
+			(void)madvise(r->host, min_of(r->len, SMALL_PAGES_LEN), MADV_NOHUGEPAGE);
 		(void)madvise(r->host, r->len, MADV_DONTDUMP);
 		(void)madvise(r->host, r->len, MADV_DONTFORK);
 	}
-	return 0;
-}
-
-/*
- * Explicit huge pages are reserved now: running out later would be a SIGBUS in the guest's hands.
- */
-static int claim_huge_pages(struct mem *mem, struct error *err)
-{
-	if (mem->page == PAGE_SIZE)
-		return 0;
-	if (fallocate(mem->fd, 0, 0, (off_t)mem->size) < 0)
-		return error_set(err, -ENOMEM,
-				 "not enough free huge pages: %llu of %llu MiB are needed "
-				 "(/sys/kernel/mm/hugepages)",
-				 (unsigned long long)(mem->size / mem->page),
-				 (unsigned long long)mem->page >> 20);
 	return 0;
 }
 
@@ -166,12 +127,9 @@ int mem_create(const struct mem_config *config, struct error *err, struct mem **
 		return error_set(err, -ENOMEM, "out of memory");
 	mem->fd = -1;
 	mem->size = config->size;
-	mem->page = backing_page(config->huge);
+	mem->page = mem_backing_page(config->huge);
 	plan_regions(mem);
-	r = open_backing(mem, config->huge, err);
-	if (r < 0)
-		goto destroy;
-	r = claim_huge_pages(mem, err);
+	r = mem_backing_open(mem->size, config->huge, err, &mem->fd);
 	if (r < 0)
 		goto destroy;
 	r = reserve(mem, err);

@@ -2,12 +2,12 @@
 /*
  * Guest memory: the one door to it.
  *
- * RAM is one memfd, mapped region by region into a reservation with inaccessible guard pages around
- * every region. Every access names a guest physical address *and* a length; both are checked
- * together, without ever computing gpa + len. Guest memory is hostile: copy once with mem_read(),
- * check the copy, use the copy. Pointers into guest memory leave this file only through mem_iov()
- * (device I/O) and mem_map() (rings, overlay pages, loaders), and their contents may change under
- * the reader at any time.
+ * RAM is one file of shared memory (vmm/mem_backing.h), mapped region by region into a reservation
+ * with inaccessible guard pages around every region. Every access names a guest physical address
+ * *and* a length; both are checked together, without ever computing gpa + len. Guest memory is
+ * hostile: copy once with mem_read(), check the copy, use the copy. Pointers into guest memory
+ * leave this file only through mem_iov() (device I/O) and mem_map() (rings, overlay pages,
+ * loaders), and their contents may change under the reader at any time.
  *
  * Threads: after mem_create() any thread may read, write, map and release. Regions do not change
  * while a VM runs.
@@ -30,7 +30,7 @@ struct mem_region {
 	uint64_t gpa;
 	uint64_t len;
 	void *host;
-	uint64_t offset; /* of the region in the memfd */
+	uint64_t offset; /* of the region in the file */
 };
 
 struct mem;
@@ -78,8 +78,8 @@ void *mem_map(const struct mem *mem, uint64_t gpa, uint64_t len);
 int mem_offset(const struct mem *mem, uint64_t gpa, uint64_t len, uint64_t *ret) must_check;
 
 /*
- * Gives whole pages back to the host: they read as zero afterwards. -EINVAL unless page-aligned,
- * -EFAULT unless RAM.
+ * Gives whole pages back to the host, also out of transparent huge ones: they read as zero
+ * afterwards. -EINVAL unless page-aligned, -EFAULT unless RAM.
  */
 int mem_release(struct mem *mem, uint64_t gpa, uint64_t len) must_check;
 /* As mem_release() for all RAM: a machine that is switched off and on. */

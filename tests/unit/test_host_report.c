@@ -53,6 +53,7 @@ static void setup(void)
 		.kvm.max_vcpus = 1024,
 		.hv_leaves = 1,
 		.hv = {{.function = 0x40000003, .eax = 1u << 2 | 1u << 3}},
+		.ram_huge = true,
 		.io_uring = true,
 		.landlock_abi = 4,
 	};
@@ -158,6 +159,11 @@ START_TEST(good_host)
 	ck_assert_str_eq(value("clock", "tsc_khz"), "2300000");
 	ck_assert_str_eq(value("memory", "total_bytes"), "274877906944");
 	ck_assert_str_eq(value("hyperv", "features"), "[\"synic\",\"stimers\"]");
+	ck_assert_str_eq(value("engines", "user_usable"), "true");
+	ck_assert_str_eq(value("engines", "user_lacks"), "[\"tlb-flush\"]");
+	/* Without the leaf of recommendations KVM's own interface is none. */
+	ck_assert_str_eq(value("engines", "kernel_usable"), "false");
+	ck_assert_str_eq(value("engines", "kernel_serves"), "[]");
 	ck_assert_str_eq(value("conclusion", "runs_vms"), "true");
 	ck_assert_str_eq(value("conclusion", "engine"), "\"kernel\"");
 	ck_assert_str_eq(value("conclusion", "software_kvm"), "false");
@@ -166,6 +172,23 @@ START_TEST(good_host)
 	ck_assert_ptr_nonnull(strstr(text, "  total                          256 GiB\n"));
 	ck_assert_ptr_nonnull(strstr(text, "  can run VMs                    yes\n"));
 	ck_assert_ptr_null(strstr(text, "FATAL"));
+}
+END_TEST
+
+START_TEST(kernel_engine)
+{
+	probe.hv_leaves = 2;
+	probe.hv[0].edx = 1u << 19;
+	probe.hv[1] = (struct kvm_cpuid_entry2){.function = 0x40000004, .eax = 1u << 2 | 1u << 11};
+	probe.hv[0].ebx = 1u << 4 | 1u << 5;
+	say_json();
+	ck_assert_str_eq(value("engines", "kernel_usable"), "true");
+	ck_assert_str_eq(value("engines", "kernel_serves"),
+			 "[\"synic\",\"stimers\",\"direct-stimers\",\"reset\",\"idle\",\"crash\","
+			 "\"relaxed\",\"spinlocks\",\"tlb-flush\",\"no-auto-eoi\"]");
+	ck_assert_str_eq(value("engines", "kernel_lacks"),
+			 "[\"runtime\",\"reference-time\",\"frequencies\",\"apic\",\"ipi\","
+			 "\"vp-registers\",\"xmm-input\",\"extended-calls\",\"sint-polling\"]");
 }
 END_TEST
 
@@ -273,7 +296,7 @@ START_TEST(poor_system)
 {
 	host.tsc_invariant = HOST_NO;
 	strcpy(host.clocksource, "hpet");
-	strcpy(host.thp_shmem, "never");
+	probe.ram_huge = false;
 	number(&host.huge_2m.total, 0);
 	host.huge_1g.total.known = false; /* no such pages: nothing to be done */
 	host.seccomp = HOST_NO;
@@ -283,7 +306,7 @@ START_TEST(poor_system)
 	say_json();
 	assert_cost("clock", "invariant_tsc", "drift");
 	assert_cost("clock", "clocksource", "reference TSC");
-	assert_cost("memory", "transparent_huge_pages_shmem", "shmem_enabled");
+	assert_cost("memory", "transparent_huge_pages_ram", "shmem_enabled");
 	assert_cost("memory", "huge_2m_total", "nr_hugepages");
 	assert_cost("system", "seccomp", "system calls");
 	assert_cost("system", "landlock_abi", "files");
@@ -329,6 +352,7 @@ int main(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, good_host);
+	tcase_add_test(t, kernel_engine);
 	tcase_add_test(t, amd_host);
 	tcase_add_test(t, capability_missing);
 	tcase_add_test(t, software_kvm);

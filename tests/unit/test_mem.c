@@ -157,6 +157,56 @@ START_TEST(release)
 }
 END_TEST
 
+/* With huge pages, where the host gives any, a part of one goes and the rest stays. */
+START_TEST(release_part)
+{
+	struct mem_config config = {.size = MiB(16), .huge = MEM_HUGE_TRANSPARENT};
+	struct mem *mem;
+	struct error err;
+	struct stat st;
+	char *p;
+
+	ck_assert_int_eq(mem_create(&config, &err, &mem), 0);
+	p = mem_map(mem, 0, MiB(16));
+	memset(p + MiB(2), 'x', MiB(4));
+	ck_assert_int_eq(mem_release(mem, MiB(3), PAGE_SIZE), 0);
+	ck_assert_int_eq(mem_release(mem, MiB(4) - PAGE_SIZE, 2 * PAGE_SIZE), 0);
+	ck_assert_int_eq(fstat(mem_fd(mem), &st), 0);
+	ck_assert_int_eq(st.st_blocks, (MiB(4) - 3 * PAGE_SIZE) / 512);
+	for (size_t at = MiB(2); at < MiB(6); at += PAGE_SIZE) {
+		bool gone = at == MiB(3) || at == MiB(4) - PAGE_SIZE || at == MiB(4);
+
+		ck_assert_int_eq(p[at], gone ? 0 : 'x');
+		ck_assert_int_eq(p[at + PAGE_SIZE - 1], gone ? 0 : 'x');
+	}
+	/* It comes back by being written to. */
+	ck_assert_int_eq(mem_fill(mem, MiB(3), 'y', PAGE_SIZE), 0);
+	ck_assert_int_eq(p[MiB(3) - 1], 'x');
+	ck_assert_int_eq(p[MiB(3)], 'y');
+	ck_assert_int_eq(mem_release_all(mem), 0);
+	ck_assert_int_eq(p[MiB(3)], 0);
+	ck_assert_int_eq(p[MiB(6) - 1], 0);
+	mem_destroy(mem);
+}
+END_TEST
+
+/* The few pages of a small guest's start do not cost a huge one. */
+START_TEST(small_start)
+{
+	struct mem_config config = {.size = MiB(16), .huge = MEM_HUGE_TRANSPARENT};
+	struct mem *mem;
+	struct error err;
+	struct stat st;
+
+	ck_assert_int_eq(mem_create(&config, &err, &mem), 0);
+	ck_assert_int_eq(mem_fill(mem, 0x1000, 'x', 1), 0);
+	ck_assert_int_eq(mem_fill(mem, MiB(2), 'x', 1), 0);
+	ck_assert_int_eq(fstat(mem_fd(mem), &st), 0);
+	ck_assert_int_eq(st.st_blocks, 2 * PAGE_SIZE / 512);
+	mem_destroy(mem);
+}
+END_TEST
+
 START_TEST(sizes)
 {
 	struct mem_config config = {.size = 12345};
@@ -248,6 +298,8 @@ int main(void)
 	tcase_add_test(t, two_regions);
 	tcase_add_test(t, gather);
 	tcase_add_test(t, release);
+	tcase_add_test(t, release_part);
+	tcase_add_test(t, small_start);
 	tcase_add_test(t, sizes);
 	tcase_add_test(t, sparse_terabyte);
 	tcase_add_test(t, guards);
