@@ -81,7 +81,11 @@ int boot_load_modules(const struct boot_image *image, bool always_string, struct
 /* The identity map that boot_set_regs() makes for long mode ends here. */
 uint64_t boot_identity_end(const struct mem *mem);
 
-/* Places in the layout's boot areas. Start infos and their strings share LAYOUT_BOOT_PARAMS. */
+/*
+ * Places in the layout's boot areas. Start infos and their strings share LAYOUT_BOOT_PARAMS, as do
+ * the zero page and its setup data.
+ */
+#define BOOT_SETUP_DATA  (LAYOUT_BOOT_PARAMS + KiB(4))
 #define BOOT_STRINGS     (LAYOUT_BOOT_PARAMS + KiB(4))
 #define BOOT_STRINGS_END (LAYOUT_BOOT_PARAMS + KiB(16))
 #define BOOT_MODLIST     (LAYOUT_BOOT_MEMMAP + KiB(4))

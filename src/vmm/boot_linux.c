@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "vmm/boot_memmap.h"
 #include "vmm/layout.h"
@@ -179,6 +180,7 @@ struct placement {
 	uint64_t entry;
 	uint64_t end; /* from here on memory is free for the initrd */
 	uint64_t initrd;
+	uint64_t setup_data; /* 0: none */
 };
 
 static int place_unpacked(const struct boot_image *image, const struct mem *mem, struct error *err,
@@ -270,7 +272,7 @@ static void set_header(const struct boot_image *image, const struct placement *p
 	hdr->ext_loader_ver = hdr->ext_loader_type = 0;
 	hdr->loadflags &= (uint8_t) ~(LINUX_CAN_USE_HEAP | LINUX_KEEP_SEGMENTS | LINUX_KASLR_FLAG);
 	hdr->heap_end_ptr = 0;
-	hdr->setup_data = 0;
+	hdr->setup_data = p->setup_data;
 	if (p->code)
 		hdr->code32_start = (uint32_t)p->code;
 	hdr->cmd_line_ptr = LAYOUT_CMDLINE;
@@ -278,6 +280,27 @@ static void set_header(const struct boot_image *image, const struct placement *p
 	hdr->ramdisk_size = (uint32_t)initrd_len;
 	params->ext_ramdisk_image = (uint32_t)(p->initrd >> 32);
 	params->ext_ramdisk_size = (uint32_t)(initrd_len >> 32);
+}
+
+/*
+ * A seed of its own for every start, so that a guest has random numbers from its first moment on. A
+ * host that has none itself yet leaves the guest without.
+ */
+static int write_seed(const struct boot_image *image, struct mem *mem, struct placement *p)
+{
+	struct {
+		struct setup_data head;
+		uint8_t seed[LINUX_SETUP_RNG_SEED_LEN];
+	} node = {.head = {.type = LINUX_SETUP_RNG_SEED, .len = LINUX_SETUP_RNG_SEED_LEN}};
+	int r;
+
+	if (image->bzimage.hdr.version < LINUX_PROTOCOL_SETUP_DATA ||
+	    getrandom(node.seed, sizeof(node.seed), GRND_NONBLOCK) != sizeof(node.seed))
+		return 0;
+	r = mem_write(mem, BOOT_SETUP_DATA, &node, sizeof(node));
+	explicit_bzero(&node, sizeof(node));
+	p->setup_data = BOOT_SETUP_DATA;
+	return r;
 }
 
 static int write_params(const struct boot_image *image, const struct placement *p, uint64_t rsdp,
@@ -330,7 +353,9 @@ static int load(struct boot_image *image, struct mem *mem, uint64_t rsdp, struct
 				   p.initrd, err);
 	if (r < 0)
 		return r;
-	r = write_params(image, &p, rsdp, mem);
+	r = write_seed(image, mem, &p);
+	if (r == 0)
+		r = write_params(image, &p, rsdp, mem);
 	if (r < 0)
 		return error_errno(err, r, "%s: cannot write boot parameters", image->kernel.path);
 	*ret = (struct boot_entry){

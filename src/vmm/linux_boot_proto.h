@@ -34,6 +34,7 @@
 /* The protocol versions that brought the fields a loader uses. */
 #define LINUX_PROTOCOL_CMDLINE_SIZE 0x0206u
 #define LINUX_PROTOCOL_PAYLOAD      0x0208u
+#define LINUX_PROTOCOL_SETUP_DATA   0x0209u
 #define LINUX_PROTOCOL_INIT_SIZE    0x020au
 #define LINUX_PROTOCOL_XLOADFLAGS   0x020cu
 
@@ -78,6 +79,17 @@ struct setup_header {
 	uint32_t handover_offset;
 	uint32_t kernel_info_offset;
 } __attribute__((packed));
+
+/* A node of the list that setup_header.setup_data begins; its data follows. */
+struct setup_data {
+	uint64_t next;
+	uint32_t type;
+	uint32_t len;
+} __attribute__((packed));
+
+/* Entropy for the kernel's random numbers. It is wiped there once it was used. */
+#define LINUX_SETUP_RNG_SEED     9u
+#define LINUX_SETUP_RNG_SEED_LEN 32u
 
 #define LINUX_E820_RAM      1u
 #define LINUX_E820_RESERVED 2u
@@ -139,6 +151,7 @@ LINUX_HDR_AT(pref_address, 0x258);
 LINUX_HDR_AT(init_size, 0x260);
 LINUX_HDR_AT(kernel_info_offset, 0x268);
 
+_Static_assert(sizeof(struct setup_data) == 16, "setup data");
 _Static_assert(sizeof(struct boot_e820_entry) == 20, "e820 entry");
 _Static_assert(offsetof(struct boot_params, acpi_rsdp_addr) == 0x070, "acpi_rsdp_addr");
 _Static_assert(offsetof(struct boot_params, ext_ramdisk_image) == 0x0c0, "ext_ramdisk_image");

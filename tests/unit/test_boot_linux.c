@@ -233,7 +233,6 @@ START_TEST(zero_page)
 	ck_assert_uint_eq(r.params.hdr.version, 0x020f);
 	ck_assert_uint_eq(r.params.hdr.type_of_loader, 0xff);
 	ck_assert_uint_eq(r.params.hdr.loadflags, LINUX_LOADED_HIGH);
-	ck_assert_uint_eq(r.params.hdr.setup_data, 0);
 	ck_assert_uint_eq(r.params.hdr.cmd_line_ptr, LAYOUT_CMDLINE);
 	ck_assert_uint_eq(r.params.hdr.ramdisk_image, 0);
 	ck_assert_uint_eq(r.params.hdr.ramdisk_size, 0);
@@ -249,6 +248,35 @@ START_TEST(zero_page)
 		ck_assert_uint_eq(r.params.e820_table[i].size, want.entries[i].len);
 		ck_assert_uint_eq(r.params.e820_table[i].type, want.entries[i].type);
 	}
+	mem_destroy(r.mem);
+	bytes_finish(&b);
+}
+END_TEST
+
+/* Another one for each start. */
+START_TEST(seed)
+{
+	struct bytes b = self_unpacking();
+	struct run r = {.kernel = &b, .mem = image_mem(MiB(64))};
+	struct {
+		struct setup_data head;
+		uint8_t seed[LINUX_SETUP_RNG_SEED_LEN];
+	} node[2];
+	static const uint8_t zero[LINUX_SETUP_RNG_SEED_LEN];
+	uint64_t at;
+
+	for (int i = 0; i < 2; i++) {
+		run_well(&r);
+		at = r.params.hdr.setup_data;
+		ck_assert_uint_ge(at, LAYOUT_BOOT_PARAMS + sizeof(r.params));
+		ck_assert_uint_le(at + sizeof(node[i]), LAYOUT_BOOT_MEMMAP);
+		ck_assert_int_eq(mem_read(r.mem, at, &node[i], sizeof(node[i])), 0);
+		ck_assert_uint_eq(node[i].head.next, 0);
+		ck_assert_uint_eq(node[i].head.type, 9);
+		ck_assert_uint_eq(node[i].head.len, 32);
+		ck_assert_mem_ne(node[i].seed, zero, sizeof(zero));
+	}
+	ck_assert_mem_ne(node[0].seed, node[1].seed, sizeof(zero));
 	mem_destroy(r.mem);
 	bytes_finish(&b);
 }
@@ -425,6 +453,8 @@ START_TEST(unpacked_old_protocol)
 	image_header(&b)->xloadflags = 0;
 	run_well(&r);
 	ck_assert_int_eq(r.entry.protocol, BOOT_LINUX);
+	/* Nor does it know of setup data. */
+	ck_assert_uint_eq(r.params.hdr.setup_data, 0);
 	mem_destroy(r.mem);
 	bytes_finish(&b);
 }
@@ -529,6 +559,7 @@ int main(void)
 	tcase_add_test(t, self_unpack);
 	tcase_add_test(t, self_unpack_places);
 	tcase_add_test(t, zero_page);
+	tcase_add_test(t, seed);
 	tcase_add_test(t, short_header);
 	tcase_add_test(t, cmdline_limits);
 	tcase_add_test(t, initrd_places);
