@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The VMBus of one partition, as the machine creates, resets and ends it. Devices are written
+ * against channel.h.
+ *
+ * The bus has a loop, the control plane's; everything here belongs to it. Devices may have loops of
+ * their own.
+ */
+#pragma once
+
+#include "vmbus/server.h"
+#include "vmbus/transport.h"
+#include "vmm/error.h"
+#include "vmm/loop.h"
+
+struct vmbus;
+
+struct vmbus_config {
+	struct loop *loop;
+	struct mem *mem;
+	struct hv *hv; /* its guest must have a SynIC */
+	unsigned int vp_count;
+	uint32_t max_version; /* VMBUS_VERSION(): 0 for the highest there is */
+};
+
+int vmbus_create(const struct vmbus_config *config, struct error *err,
+		 struct vmbus **ret) must_check;
+/*
+ * After a vmbus_reset(), or before anything ran; the loop must not run any more. Its devices are
+ * gone with it. NULL is fine.
+ */
+void vmbus_destroy(struct vmbus *bus);
+
+/*
+ * Closes all channels and forgets the guest; then @done: no device touches guest memory any more.
+ * While no VP runs. The devices' loops must run.
+ */
+void vmbus_reset(struct vmbus *bus, void (*done)(void *ctx), void *ctx);
+
+const struct vmbus_server_counters *vmbus_counters(const struct vmbus *bus);
+const struct transport_counters *vmbus_transport_counters(const struct vmbus *bus);
+/* NULL while no guest is connected. */
+const struct vmbus_connection *vmbus_connection(const struct vmbus *bus);
