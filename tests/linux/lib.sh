@@ -24,7 +24,8 @@ Runs itself on the emulated host where this machine's own KVM cannot run Linux.
   --list        only print the names of the cases
 
 Environment: LINUX_TEST_LIMIT, seconds after which candela gives up a guest
-(default $guest_limit); CANDELA_LONG, not empty: more cases.
+(default $guest_limit); CANDELA_LONG, not empty: more cases;
+LINUX_TEST_QUICK, not empty: on an emulated host, fewer.
 END
 }
 
@@ -68,7 +69,7 @@ enter_rig() {
 	why=$("$top/tests/rig/rig" --needed) || return 0
 	why=$("$top/tests/rig/rig" --prepare 2>&1) || skip_all "${why//$'\n'/ }"
 	exec "$top/tests/rig/rig" --share "$build" --timeout "${LINUX_TEST_RIG_LIMIT:-3600}" --env LINUX_TEST_LIMIT \
-		--env CANDELA_LONG --qemu -cpu --qemu max,phys-bits=46 "$here/$(basename "$0")" --build "$build" \
+		--env CANDELA_LONG --env LINUX_TEST_QUICK "$here/$(basename "$0")" --build "$build" \
 		${patterns[@]+"${patterns[@]}"}
 }
 
@@ -111,10 +112,13 @@ begin() {
 
 # --- guests ---------------------------------------------------------------------------------------------------------
 
-# The files of a kernel: guest_file cloud|generic vmlinuz|vmlinux|version|modules|initramfs.
+# The files of a kernel: guest_file cloud|generic vmlinuz|vmlinux|version|modules|initramfs; also "storage initramfs", and
+# "debian raw", the image of a whole system.
 guest_file() {
 	if [ "$2" = initramfs ]; then
 		"$here/prepare" --initramfs "$1"
+	elif [ "$1" = debian ]; then
+		"$here/prepare" --root
 	else
 		"$top/tools/guest-kernel" --offline --field "$2" "$1"
 	fi
@@ -345,6 +349,15 @@ try() {
 	fi
 	echo "# $name: $((SECONDS - start)) s"
 	cd "$tmp" && rm -rf case
+}
+
+# The same for a case without which LINUX_TEST_QUICK has enough.
+try_long() {
+	if [ -n "${LINUX_TEST_QUICK:-}" ] && [ "${CANDELA_IN_RIG:-}" = 1 ]; then
+		try "$1" skip "takes long on an emulated host: tools/check --suite linux runs it"
+	else
+		try "$@"
+	fi
 }
 
 finish() {
