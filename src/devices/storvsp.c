@@ -21,21 +21,31 @@ static const struct vmbus_guid ide_class = {{0x32, 0x26, 0x41, 0x32, 0xcb, 0x86,
 
 /* --- Units. ---------------------------------------------------------------------------------- */
 
+static struct storvsp_lun *find_left(struct storvsp *storvsp)
+{
+	for (unsigned int i = 0; i < STORVSP_LUNS; i++)
+		if (storvsp->luns[i].leaving && !storvsp->luns[i].in_flight)
+			return &storvsp->luns[i];
+	return NULL;
+}
+
+/* One at a time: who is told that the last is out may have the controller destroyed at once. */
 static void tell_left(struct loop_deferred *deferred)
 {
 	struct storvsp *storvsp = container_of(deferred, struct storvsp, leave);
+	struct storvsp_lun *lun = find_left(storvsp);
+	void (*done)(void *ctx);
+	void *ctx;
 
-	for (unsigned int i = 0; i < STORVSP_LUNS; i++) {
-		struct storvsp_lun *lun = &storvsp->luns[i];
-		void (*done)(void *ctx) = lun->done;
-		void *ctx = lun->done_ctx;
-
-		if (!lun->leaving || lun->in_flight)
-			continue;
-		*lun = (struct storvsp_lun){0};
-		if (done)
-			done(ctx);
-	}
+	if (!lun)
+		return;
+	done = lun->done;
+	ctx = lun->done_ctx;
+	*lun = (struct storvsp_lun){0};
+	if (find_left(storvsp))
+		loop_defer(storvsp->loop, &storvsp->leave);
+	if (done)
+		done(ctx);
 }
 
 void storvsp_settle(struct storvsp *storvsp, struct storvsp_lun *lun)
