@@ -46,11 +46,75 @@ struct config_serial {
 	const char *path; /* of file and unix; else NULL */
 };
 
+enum config_control_kind {
+	CONFIG_CONTROL_AUTO, /* NAME.sock in the directory where subcommands look for it */
+	CONFIG_CONTROL_NONE,
+	CONFIG_CONTROL_PATH,
+};
+
+struct config_control {
+	enum config_control_kind kind;
+	const char *path; /* of CONFIG_CONTROL_PATH; else NULL */
+};
+
+#define CONFIG_UINT_UNSET UINT32_MAX /* nobody gave a number, and there is no default */
+
+#define CONFIG_DISK_CONTROLLERS 4u
+#define CONFIG_DISK_LUNS        64u
+
+enum config_disk_type { CONFIG_DISK_DISK, CONFIG_DISK_DVD };
+
+enum config_disk_format {
+	CONFIG_DISK_FORMAT_AUTO,
+	CONFIG_DISK_FORMAT_RAW,
+	CONFIG_DISK_FORMAT_VHD,
+	CONFIG_DISK_FORMAT_VHDX,
+};
+
+enum config_disk_cache {
+	CONFIG_DISK_CACHE_NONE,
+	CONFIG_DISK_CACHE_WRITEBACK,
+	CONFIG_DISK_CACHE_UNSAFE,
+};
+
+enum config_disk_on_error { CONFIG_DISK_ERROR_REPORT, CONFIG_DISK_ERROR_PAUSE };
+
+struct config_disk {
+	const char *path;
+	enum config_disk_type type;
+	enum config_disk_format format;
+	enum config_disk_cache cache;
+	enum config_disk_on_error on_error;
+	bool read_only; /* of a dvd it does not matter */
+	bool ephemeral;
+	uint32_t sector_size;                /* CONFIG_UINT_UNSET: what the image says */
+	uint32_t iops, iops_burst;           /* 0: no limit; a tenth of iops */
+	uint64_t bandwidth, bandwidth_burst; /* bytes a second; likewise */
+	uint32_t controller;
+	uint32_t lun; /* CONFIG_UINT_UNSET: see config_disk_lun() */
+};
+
 enum config_rtc { CONFIG_RTC_UTC, CONFIG_RTC_LOCAL };
 enum config_on_reset { CONFIG_RESET_REBOOT, CONFIG_RESET_EXIT };
 enum config_on_panic { CONFIG_PANIC_EXIT, CONFIG_PANIC_IGNORE };
 enum config_identity { CONFIG_IDENTITY_MICROSOFT, CONFIG_IDENTITY_NONE };
 enum config_engine { CONFIG_ENGINE_AUTO, CONFIG_ENGINE_KERNEL, CONFIG_ENGINE_USER };
+
+/* In the order of hyperv.vmbus-version's words. */
+enum config_vmbus_version {
+	CONFIG_VMBUS_AUTO,
+	CONFIG_VMBUS_0_13,
+	CONFIG_VMBUS_1_1,
+	CONFIG_VMBUS_2_4,
+	CONFIG_VMBUS_3_0,
+	CONFIG_VMBUS_4_0,
+	CONFIG_VMBUS_4_1,
+	CONFIG_VMBUS_5_0,
+	CONFIG_VMBUS_5_1,
+	CONFIG_VMBUS_5_2,
+	CONFIG_VMBUS_5_3,
+	CONFIG_VMBUS_6_0,
+};
 
 enum config_switch { CONFIG_SWITCH_AUTO, CONFIG_SWITCH_ON, CONFIG_SWITCH_OFF };
 
@@ -83,6 +147,8 @@ struct config_hyperv {
 	struct config_hyperv_features features;
 	uint32_t spin_retries; /* 0: guests never report a spin */
 	bool test_device;
+	bool vmbus;
+	enum config_vmbus_version vmbus_version; /* the highest that is agreed to */
 };
 
 struct vm_config {
@@ -91,6 +157,8 @@ struct vm_config {
 	struct config_memory memory;
 	struct boot_config boot;
 	struct config_serial serial;
+	const struct config_disk *disks;
+	size_t disk_count;
 	struct config_hyperv hyperv;
 	enum config_rtc rtc;
 	enum config_on_reset on_reset;
@@ -99,6 +167,7 @@ struct vm_config {
 	bool pvpanic;
 	uint64_t timeout_ns; /* 0: none */
 	const char *result;  /* NULL: none */
+	struct config_control control;
 };
 
 /* All defaults; what has none is NULL or empty. Never fails, allocates nothing. */
@@ -125,6 +194,12 @@ int config_default_name(struct vm_config *config, const char *path) must_check;
  * Whether files exist is not looked at. -EINVAL with text.
  */
 int config_check(const struct vm_config *config, struct error *err) must_check;
+
+/*
+ * The LUN of disk @index: the one it was given, or the first of its controller that is not given to
+ * another. CONFIG_UINT_UNSET, and config_check() says so: there is none.
+ */
+uint32_t config_disk_lun(const struct vm_config *config, size_t index);
 
 /*
  * Writes the whole configuration, defaults included, as JSON that loads back to the same one from

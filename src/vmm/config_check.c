@@ -41,11 +41,55 @@ static int check_serial(const struct vm_config *config, struct error *err)
 	return 0;
 }
 
+static int check_disk(const struct vm_config *config, size_t i, struct error *err)
+{
+	const struct config_disk *disk = &config->disks[i];
+	uint32_t lun = config_disk_lun(config, i);
+	size_t other;
+
+	if (disk->sector_size != CONFIG_UINT_UNSET && disk->sector_size != 512 &&
+	    disk->sector_size != 4096)
+		return error_set(err, -EINVAL,
+				 "disks[%zu].sector-size: expected 512 or 4096, got %u, because "
+				 "guests know no other",
+				 i, disk->sector_size);
+	if (disk->type == CONFIG_DISK_DVD && disk->format != CONFIG_DISK_FORMAT_AUTO &&
+	    disk->format != CONFIG_DISK_FORMAT_RAW)
+		return error_set(err, -EINVAL,
+				 "disks[%zu].format: expected raw, because disks[%zu].type is dvd",
+				 i, i);
+	if (lun == CONFIG_UINT_UNSET)
+		return error_set(err, -EINVAL,
+				 "disks[%zu].controller: expected one with a free LUN, got %u, "
+				 "because it has %u disks already",
+				 i, disk->controller, CONFIG_DISK_LUNS);
+	for (other = 0; other < i; other++) {
+		if (config->disks[other].controller == disk->controller &&
+		    config->disks[other].lun == lun)
+			return error_set(err, -EINVAL,
+					 "disks[%zu].lun: expected one that is free, got %u, "
+					 "because disks[%zu] has it",
+					 i, lun, other);
+	}
+	return 0;
+}
+
+static int check_disks(const struct vm_config *config, struct error *err)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < config->disk_count; i++)
+		r = check_disk(config, i, err);
+	return r;
+}
+
 int config_check(const struct vm_config *config, struct error *err)
 {
 	static int (*const rules[])(const struct vm_config *, struct error *) = {
 		check_huge_pages,
 		check_serial,
+		check_disks,
 	};
 	size_t i;
 	int r;

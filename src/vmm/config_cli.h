@@ -17,6 +17,7 @@ struct config_cli_result {
 	const char *file; /* the configuration file; NULL: none */
 	bool help;        /* --help: nothing else was looked at */
 	bool effective;
+	bool detach;
 	bool print_schema;
 	uint32_t verbose; /* how often -v was given */
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Configuration values that own memory: strings, paths, and where a serial line goes.
+ * Configuration values that own memory: strings, paths, and where a serial line goes or the control
+ * socket is.
  *
  * No state; any thread.
  */
@@ -295,4 +296,73 @@ const struct config_type config_type_serial = {
 	.pattern = pattern_serial,
 	.finish = finish_serial,
 	.size = sizeof(struct config_serial),
+};
+
+/* --- where the control socket is --- */
+
+static const char *const control_words[] = {
+	[CONFIG_CONTROL_AUTO] = "auto",
+	[CONFIG_CONTROL_NONE] = "none",
+};
+
+static void finish_control(void *field)
+{
+	struct config_control control;
+
+	memcpy(&control, field, sizeof(control));
+	replace_string(&control.path, NULL);
+	memcpy(field, &control, sizeof(control));
+}
+
+/* A socket that is called like one of the words can be had as ./auto. */
+static int parse_control(const struct config_row *row, const char *text, const char *dir,
+			 void *field, struct error *err)
+{
+	struct config_control control = {.kind = CONFIG_CONTROL_PATH};
+
+	if (text[0] == '\0' || strlen(text) >= PATH_MAX)
+		return config_type_wrong(row, text, "", err);
+	for (size_t i = 0; i < ARRAY_SIZE(control_words); i++)
+		if (strcmp(text, control_words[i]) == 0)
+			control.kind = (enum config_control_kind)i;
+	if (control.kind == CONFIG_CONTROL_PATH) {
+		control.path = join_path(dir, text);
+		if (!control.path)
+			return error_set(err, -ENOMEM, "out of memory");
+	}
+	finish_control(field);
+	memcpy(field, &control, sizeof(control));
+	return 0;
+}
+
+static char *text_control(const struct config_row *row, const void *field)
+{
+	struct config_control control;
+
+	memcpy(&control, field, sizeof(control));
+	if (control.kind == CONFIG_CONTROL_PATH)
+		return absolute_path(control.path);
+	return strdup(control_words[control.kind]);
+}
+
+static void expected_control(const struct config_row *row, char *buf, size_t size)
+{
+	snprintf(buf, size, "auto, none or a path of 1 to %d bytes", PATH_MAX - 1);
+}
+
+static void range_control(const struct config_row *row, char *buf, size_t size)
+{
+	snprintf(buf, size, "auto, none or PATH");
+}
+
+const struct config_type config_type_control = {
+	.forms = CONFIG_FORM_STRING,
+	.printed = CONFIG_FORM_STRING,
+	.parse = parse_control,
+	.text = text_control,
+	.expected = expected_control,
+	.range = range_control,
+	.length = length_path,
+	.finish = finish_control,
+	.size = sizeof(struct config_control),
 };

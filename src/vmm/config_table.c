@@ -60,6 +60,22 @@ static const char *const engine_names[] = {
 	NULL,
 };
 
+static const char *const vmbus_version_names[] = {
+	[CONFIG_VMBUS_AUTO] = "auto",
+	[CONFIG_VMBUS_0_13] = "0.13",
+	[CONFIG_VMBUS_1_1] = "1.1",
+	[CONFIG_VMBUS_2_4] = "2.4",
+	[CONFIG_VMBUS_3_0] = "3.0",
+	[CONFIG_VMBUS_4_0] = "4.0",
+	[CONFIG_VMBUS_4_1] = "4.1",
+	[CONFIG_VMBUS_5_0] = "5.0",
+	[CONFIG_VMBUS_5_1] = "5.1",
+	[CONFIG_VMBUS_5_2] = "5.2",
+	[CONFIG_VMBUS_5_3] = "5.3",
+	[CONFIG_VMBUS_6_0] = "6.0",
+	NULL,
+};
+
 static const struct config_row module_rows[] = {
 	{
 		.key = "path",
@@ -190,6 +206,17 @@ static const struct config_row vm_rows[] = {
 
 	/* Devices. */
 	{
+		.key = "disks",
+		CONFIG_AT_ARRAY(VM, disks, disk_count, const struct config_disk),
+		.items = &config_disk_table,
+		.max = CONFIG_DISK_CONTROLLERS * CONFIG_DISK_LUNS,
+		.option = "disk",
+		.metavar = "FILE[,KEY=VALUE]...",
+		.help = "a disk image: raw, VHD or VHDX, or a block device; keys are those of the "
+			"file: read-only, ephemeral, cache=unsafe, type=dvd, ...",
+		.group = CONFIG_GROUP_DEVICES,
+	},
+	{
 		.key = "serial",
 		CONFIG_AT_SERIAL(VM, serial),
 		.preset = "stdio",
@@ -265,6 +292,23 @@ static const struct config_row vm_rows[] = {
 		.help = "device for testing the synthetic interrupt controller (port 0x3000)",
 		.group = CONFIG_GROUP_HYPERV,
 	},
+	{
+		.key = "hyperv.vmbus",
+		CONFIG_AT_BOOL(VM, hyperv.vmbus),
+		.preset = "true",
+		.option = "vmbus",
+		.help = "the bus that storage, network and other synthetic devices are on",
+		.group = CONFIG_GROUP_HYPERV,
+	},
+	{
+		.key = "hyperv.vmbus-version",
+		CONFIG_AT_ENUM(VM, hyperv.vmbus_version, config_vmbus_version),
+		.names = vmbus_version_names,
+		.preset = "auto",
+		.metavar = "VERSION",
+		.help = "highest version of its protocol that is agreed to, for testing guests",
+		.group = CONFIG_GROUP_HYPERV,
+	},
 	HYPERV_SWITCH("runtime", runtime, "run time of virtual processors"),
 	HYPERV_SWITCH("reference-time", reference_time, "reference counter and reference TSC page"),
 	HYPERV_SWITCH("frequencies", frequencies, "frequencies of the TSC and the APIC timer"),
@@ -327,6 +371,16 @@ static const struct config_row vm_rows[] = {
 		.help = "file to which the outcome is written, as one JSON object",
 		.group = CONFIG_GROUP_END,
 	},
+	{
+		.key = "control",
+		CONFIG_AT_CONTROL(VM, control),
+		.preset = "auto",
+		.option = "control",
+		.metavar = "WHERE",
+		.help = "socket through which the VM is watched and controlled: auto, none, or a "
+			"path; auto is NAME.sock where \"candela list\" looks",
+		.group = CONFIG_GROUP_END,
+	},
 };
 
 const struct config_table config_vm_table = {
@@ -353,6 +407,15 @@ static const struct config_row cli_rows[] = {
 		.help = "say what is being done; twice: every detail",
 		.group = CONFIG_GROUP_PROGRAM,
 		.verbs = CONFIG_VERB_RUN | CONFIG_VERB_TEST,
+	},
+	{
+		CONFIG_AT_BOOL(CLI, detach),
+		.option = "detach",
+		.letter = 'd',
+		.help = "leave the VM running in the background once it has started; its serial "
+			"console goes to a pseudo-terminal instead of stdio",
+		.group = CONFIG_GROUP_PROGRAM,
+		.verbs = CONFIG_VERB_RUN,
 	},
 	{
 		CONFIG_AT_BOOL(CLI, effective),

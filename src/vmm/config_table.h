@@ -20,13 +20,14 @@
 /* What a value is. Behind each stands the member's type in the struct; CONFIG_AT_* check it. */
 enum config_kind {
 	CONFIG_BOOL,     /* bool */
-	CONFIG_UINT,     /* uint32_t, from min to max */
+	CONFIG_UINT,     /* uint32_t, from min to max; CONFIG_UINT_UNSET when none is given */
 	CONFIG_SIZE,     /* uint64_t bytes, from min to max, a multiple of step: "512M" */
 	CONFIG_DURATION, /* uint64_t nanoseconds, from min to max: "90s" */
 	CONFIG_ENUM,     /* an enum: the index of the word in names */
 	CONFIG_STRING,   /* const char *, from min to max bytes, of chars when given */
 	CONFIG_PATH,     /* const char *, never empty */
 	CONFIG_SERIAL,   /* struct config_serial */
+	CONFIG_CONTROL,  /* struct config_control */
 	CONFIG_COUNT,    /* uint32_t: how often the option was given */
 	CONFIG_IGNORED,  /* nothing: any string is accepted and forgotten */
 	CONFIG_ARRAY,    /* a pointer to items and a size_t count; at most max items */
@@ -98,6 +99,8 @@ struct config_table {
 
 /* Every key of a VM; base: struct vm_config. */
 extern const struct config_table config_vm_table;
+/* An item of its "disks"; base: struct config_disk. */
+extern const struct config_table config_disk_table;
 /* What only a command line says; base: struct config_cli_result. Its rows own no memory. */
 extern const struct config_table config_cli_table;
 
@@ -115,6 +118,8 @@ extern const struct config_table config_cli_table;
 #define CONFIG_AT_PATH(s, m)     .kind = CONFIG_PATH, .offset = CONFIG_FIELD(s, m, const char *)
 #define CONFIG_AT_SERIAL(s, m)                                                                     \
 	.kind = CONFIG_SERIAL, .offset = CONFIG_FIELD(s, m, struct config_serial)
+#define CONFIG_AT_CONTROL(s, m)                                                                    \
+	.kind = CONFIG_CONTROL, .offset = CONFIG_FIELD(s, m, struct config_control)
 #define CONFIG_AT_COUNT(s, m)   .kind = CONFIG_COUNT, .offset = CONFIG_FIELD(s, m, uint32_t)
 #define CONFIG_AT_ENUM(s, m, e) .kind = CONFIG_ENUM, .offset = CONFIG_FIELD(s, m, enum e)
 #define CONFIG_AT_ARRAY(s, m, n, item)                                                             \

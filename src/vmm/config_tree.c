@@ -10,12 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/config.h"
 #include "vmm/config_item.h"
 #include "vmm/config_value.h"
 #include "vmm/suggest.h"
 
 void config_tree_init(const struct config_table *table, void *base)
 {
+	const uint32_t unset = CONFIG_UINT_UNSET;
 	size_t i;
 
 	memset(base, 0, table->size);
@@ -26,6 +28,8 @@ void config_tree_init(const struct config_table *table, void *base)
 		if (row->preset)
 			r = config_value_parse(row, row->preset, NULL, (char *)base + row->offset,
 					       NULL);
+		else if (row->kind == CONFIG_UINT)
+			memcpy((char *)base + row->offset, &unset, sizeof(unset));
 		assert(r == 0);
 		(void)r;
 	}

@@ -34,6 +34,7 @@ struct config_type {
 extern const struct config_type config_type_bool, config_type_enum, config_type_count;
 extern const struct config_type config_type_uint, config_type_size, config_type_duration;
 extern const struct config_type config_type_string, config_type_path, config_type_serial;
+extern const struct config_type config_type_control;
 extern const struct config_type config_type_ignored;
 
 /* Fills in "expected ..., got ..." with @hint behind it; returns -EINVAL. */

@@ -8,17 +8,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vmm/config.h"
 #include "vmm/config_type.h"
 #include "vmm/utf8.h"
 
 #define EXPECTED_MAX 256
 
 static const struct config_type *const types[] = {
-	[CONFIG_BOOL] = &config_type_bool,   [CONFIG_UINT] = &config_type_uint,
-	[CONFIG_SIZE] = &config_type_size,   [CONFIG_DURATION] = &config_type_duration,
-	[CONFIG_ENUM] = &config_type_enum,   [CONFIG_STRING] = &config_type_string,
-	[CONFIG_PATH] = &config_type_path,   [CONFIG_SERIAL] = &config_type_serial,
-	[CONFIG_COUNT] = &config_type_count, [CONFIG_IGNORED] = &config_type_ignored,
+	[CONFIG_BOOL] = &config_type_bool,       [CONFIG_UINT] = &config_type_uint,
+	[CONFIG_SIZE] = &config_type_size,       [CONFIG_DURATION] = &config_type_duration,
+	[CONFIG_ENUM] = &config_type_enum,       [CONFIG_STRING] = &config_type_string,
+	[CONFIG_PATH] = &config_type_path,       [CONFIG_SERIAL] = &config_type_serial,
+	[CONFIG_COUNT] = &config_type_count,     [CONFIG_IGNORED] = &config_type_ignored,
+	[CONFIG_CONTROL] = &config_type_control,
 };
 
 /* The length of the character at @p if a terminal may see it, else 0. */
@@ -91,6 +93,8 @@ bool config_value_is_set(const struct config_row *row, const void *field)
 {
 	if (row->kind == CONFIG_STRING || row->kind == CONFIG_PATH)
 		return config_get_string(field) != NULL;
+	if (row->kind == CONFIG_UINT && !row->preset)
+		return config_get_u32(field) != CONFIG_UINT_UNSET;
 	return types[row->kind]->text != NULL;
 }
 

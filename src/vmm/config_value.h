@@ -30,7 +30,10 @@ int config_value_parse(const struct config_row *row, const char *text, const cha
 /* Frees what the field holds and leaves it empty: zero, false, NULL. */
 void config_value_finish(const struct config_row *row, void *field);
 
-/* False for a string or path that is NULL, and for what holds no value at all. */
+/*
+ * False for a string or path that is NULL, for an integer without a default that nobody gave, and
+ * for what holds no value at all.
+ */
 bool config_value_is_set(const struct config_row *row, const void *field);
 
 /*

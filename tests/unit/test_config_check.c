@@ -78,6 +78,40 @@ START_TEST(huge_pages)
 }
 END_TEST
 
+START_TEST(disks)
+{
+	set("disks[]", "a,lun=1");
+	set("disks[]", "b");
+	check_good();
+	set("disks[0].sector-size", "4096");
+	check_good();
+	set("disks[0].sector-size", "1024");
+	check_bad("disks[0].sector-size: expected 512 or 4096, got 1024, because guests know no "
+		  "other");
+	set("disks[0].sector-size", "512");
+	set("disks[0].type", "dvd");
+	check_good();
+	set("disks[0].format", "vhdx");
+	check_bad("disks[0].format: expected raw, because disks[0].type is dvd");
+	set("disks[0].format", "raw");
+	set("disks[1].lun", "1");
+	check_bad("disks[1].lun: expected one that is free, got 1, because disks[0] has it");
+	set("disks[1].controller", "1");
+	check_good();
+}
+END_TEST
+
+START_TEST(too_many_disks)
+{
+	for (uint32_t i = 0; i < CONFIG_DISK_LUNS; i++)
+		set("disks[]", "a");
+	check_good();
+	set("disks[]", "b");
+	check_bad("disks[64].controller: expected one with a free LUN, got 0, because it has 64 "
+		  "disks already");
+}
+END_TEST
+
 START_TEST(socket_path)
 {
 	char text[5 + 109] = "unix:", file[5 + 109];
@@ -109,6 +143,8 @@ int main(void)
 	tcase_add_test(t, kernel);
 	tcase_add_test(t, modules);
 	tcase_add_test(t, huge_pages);
+	tcase_add_test(t, disks);
+	tcase_add_test(t, too_many_disks);
 	tcase_add_test(t, socket_path);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);

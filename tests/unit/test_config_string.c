@@ -18,6 +18,7 @@ static const struct config_row name_row = {
 static const struct config_row note_row = {.kind = CONFIG_STRING, .max = 4};
 static const struct config_row path_row = {.kind = CONFIG_PATH};
 static const struct config_row serial_row = {.kind = CONFIG_SERIAL};
+static const struct config_row control_row = {.kind = CONFIG_CONTROL};
 
 START_TEST(characters)
 {
@@ -149,6 +150,34 @@ START_TEST(serial)
 }
 END_TEST
 
+START_TEST(control)
+{
+	struct config_control v = {0};
+	struct error err;
+	char *text;
+
+	ck_assert_int_eq(config_value_parse(&control_row, "none", "/d", &v, &err), 0);
+	ck_assert_int_eq(v.kind, CONFIG_CONTROL_NONE);
+	ck_assert_ptr_null(v.path);
+	ck_assert_int_eq(config_value_parse(&control_row, "./auto", "/d", &v, &err), 0);
+	ck_assert_int_eq(v.kind, CONFIG_CONTROL_PATH);
+	ck_assert_str_eq(v.path, "/d/./auto");
+	text = config_value_text(&control_row, &v);
+	ck_assert_str_eq(text, "/d/./auto");
+	free(text);
+	ck_assert_int_eq(config_value_parse(&control_row, "", NULL, &v, &err), -EINVAL);
+	ck_assert_str_eq(err.text, "expected auto, none or a path of 1 to 4095 bytes, got \"\"");
+	ck_assert_str_eq(v.path, "/d/./auto");
+	ck_assert_int_eq(config_value_parse(&control_row, "auto", "/d", &v, &err), 0);
+	ck_assert_int_eq(v.kind, CONFIG_CONTROL_AUTO);
+	ck_assert_ptr_null(v.path);
+	text = config_value_text(&control_row, &v);
+	ck_assert_str_eq(text, "auto");
+	free(text);
+	config_value_finish(&control_row, &v);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("config_string");
@@ -162,6 +191,7 @@ int main(void)
 	tcase_add_test(t, path_limits);
 	tcase_add_test(t, absolute);
 	tcase_add_test(t, serial);
+	tcase_add_test(t, control);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
