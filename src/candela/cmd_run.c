@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * candela run: one VM in the foreground, from options and a configuration file to an exit status.
+ * candela run: one VM, from options and a configuration file to an exit status, in the foreground
+ * or in the background.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "candela/commands.h"
+#include "candela/detach.h"
 #include "candela/machine.h"
 #include "candela/result.h"
 #include "vmm/config_cli.h"
@@ -18,6 +21,7 @@ struct run {
 	struct config_cli_result cli;
 	struct machine *machine;
 	struct result_times times;
+	struct detach detach;
 };
 
 static void set_log_level(uint32_t verbose)
@@ -30,13 +34,13 @@ static int finish(struct run *run, const char *outcome, int status, const char *
 {
 	struct error err;
 
-	if (!run->config.result)
-		return status;
-	if (result_write(run->config.result, &run->config, outcome, status, detail, &run->times,
-			 run->machine, &err) == 0)
-		return status;
-	log_error("cannot write the result: %s", err.text);
-	return status == STATUS_POWER_OFF ? STATUS_INTERNAL : status;
+	if (run->config.result && result_write(run->config.result, &run->config, outcome, status,
+					       detail, &run->times, run->machine, &err) < 0) {
+		log_error("cannot write the result: %s", err.text);
+		status = status == STATUS_POWER_OFF ? STATUS_INTERNAL : status;
+	}
+	machine_announce_end(run->machine, outcome, status, detail);
+	return status;
 }
 
 static int fail(struct run *run, int status, const struct error *err)
@@ -54,6 +58,28 @@ static void report(const struct machine_outcome *outcome)
 			    *outcome->detail ? ": " : "", outcome->detail);
 }
 
+/* Prints the name: it is what the VM is reached by from now on. */
+static void on_running(void *ctx)
+{
+	struct run *run = ctx;
+
+	printf("%s\n", run->config.name);
+	detach_done(&run->detach);
+}
+
+static int prepare_detached(struct run *run, struct error *err)
+{
+	if (!run->cli.detach)
+		return 0;
+	if (run->config.control.kind != CONFIG_CONTROL_NONE && !machine_control_path(run->machine))
+		return error_set(err, -ENOENT,
+				 "--detach: there is no place for a control socket to reach the VM "
+				 "by (--verbose says why); give one with --control, or "
+				 "--control=none");
+	machine_when_running(run->machine, on_running, run);
+	return 0;
+}
+
 static int run_vm(struct run *run)
 {
 	struct machine_outcome outcome = {.end = MACHINE_FAILED};
@@ -63,6 +89,8 @@ static int run_vm(struct run *run)
 
 	if (machine_create(&run->config, &err, &status, &run->machine) < 0)
 		return fail(run, (int)status, &err);
+	if (prepare_detached(run, &err) < 0)
+		return fail(run, STATUS_USAGE, &err);
 	if (machine_run(run->machine, &outcome, &err) < 0)
 		return fail(run, STATUS_INTERNAL, &err);
 	run->times.guest = machine_started_at(run->machine);
@@ -71,6 +99,33 @@ static int run_vm(struct run *run)
 	code = finish(run, machine_end_name(outcome.end), machine_exit_status(&outcome),
 		      outcome.detail);
 	return code;
+}
+
+/* The child of a VM that is to run in the background, or the VM itself. */
+static int run_here(struct run *run)
+{
+	struct error err;
+
+	set_log_level(run->cli.verbose);
+	if (config_default_name(&run->config, NULL) < 0) {
+		error_set(&err, -ENOMEM, "out of memory");
+		return fail(run, STATUS_INTERNAL, &err);
+	}
+	return run_vm(run);
+}
+
+/* Nobody can type into a VM that nobody is in front of: its console is kept for who comes later. */
+static int run_detached(struct run *run)
+{
+	struct error err;
+	int r, status = EXIT_SUCCESS;
+
+	if (run->config.serial.kind == CONFIG_SERIAL_STDIO)
+		run->config.serial.kind = CONFIG_SERIAL_PTY;
+	r = detach_begin(&run->detach, &status, &err);
+	if (r < 0)
+		return fail(run, STATUS_INTERNAL, &err);
+	return r > 0 ? status : run_here(run);
 }
 
 int cmd_run(int argc, char **argv)
@@ -85,12 +140,10 @@ int cmd_run(int argc, char **argv)
 	} else if (run.cli.help) {
 		config_help(stdout, "run");
 		status = EXIT_SUCCESS;
-	} else if (config_check(&run.config, &err) < 0 ||
-		   config_default_name(&run.config, NULL) < 0) {
+	} else if (config_check(&run.config, &err) < 0) {
 		status = fail(&run, STATUS_USAGE, &err);
 	} else {
-		set_log_level(run.cli.verbose);
-		status = run_vm(&run);
+		status = run.cli.detach ? run_detached(&run) : run_here(&run);
 	}
 	machine_destroy(run.machine);
 	config_finish(&run.config);

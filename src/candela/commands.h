@@ -8,3 +8,11 @@
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_host(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_wait(int argc, char **argv);
+int cmd_events(int argc, char **argv);
+int cmd_control(int argc, char **argv); /* pause, resume, reset, nmi, kill */
+int cmd_attach_disk(int argc, char **argv);
+int cmd_detach_disk(int argc, char **argv);
+int cmd_disk(int argc, char **argv);

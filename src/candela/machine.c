@@ -17,6 +17,7 @@
 #include "devices/pc/serial.h"
 #include "hv-enlight/hv.h"
 #include "hv-enlight/test_device.h"
+#include "vmbus/bus.h"
 #include "vmm/acpi.h"
 #include "vmm/layout.h"
 #include "vmm/log.h"
@@ -132,24 +133,62 @@ static void serial_done(void *ctx)
 	loop_stop(m->loop);
 }
 
+static void finish_output(struct machine *m)
+{
+	serial_shutdown(m->serial, serial_done, m);
+}
+
+static void remove_disks(struct machine *m)
+{
+	machine_remove_storage(m, finish_output);
+}
+
 /* The VM is over: nothing runs any more; what the guest wrote is still delivered. */
-static void end(struct machine *m, const struct machine_outcome *outcome)
+void machine_stop(struct machine *m, const struct machine_outcome *outcome)
 {
 	if (m->ended)
 		return;
 	m->ended = true;
 	m->outcome = *outcome;
 	vcpu_set_stop(&m->vcpus);
+	machine_event(m, "ending", machine_end_name(outcome->end));
 	loop_timer_cancel(m->loop, &m->timeout);
 	loop_timer_cancel(m->loop, &m->panic_silence);
-	serial_shutdown(m->serial, serial_done, m);
+	machine_give_up_waiting_disks(m);
+	machine_quiesce(m, remove_disks);
 }
 
 static void end_failed(struct machine *m)
 {
 	const struct machine_outcome outcome = {.end = MACHINE_FAILED};
 
-	end(m, &outcome);
+	machine_stop(m, &outcome);
+}
+
+/* A reset that waits for the devices sets the VPs going itself, once they are quiet. */
+void machine_let_run(struct machine *m)
+{
+	if (m->ended || m->paused || m->when_quiet)
+		return;
+	vcpu_set_run(&m->vcpus);
+}
+
+static void go_on_after_reset(struct machine *m)
+{
+	if (reset(m, &m->error) < 0)
+		end_failed(m);
+	else
+		machine_let_run(m);
+}
+
+void machine_restart(struct machine *m, const char *detail)
+{
+	if (m->ended)
+		return;
+	log_info("reset: %s", detail);
+	vcpu_set_stop(&m->vcpus);
+	machine_event(m, "reset", detail);
+	machine_quiesce(m, go_on_after_reset);
 }
 
 static void handle_report(struct loop_task *task)
@@ -165,15 +204,13 @@ static void handle_report(struct loop_task *task)
 	m->reported = false;
 	pthread_mutex_unlock(&m->report_lock);
 	machine_judge_panic(m, &outcome);
+	if (outcome.end == MACHINE_CRASH || outcome.end == MACHINE_PANIC)
+		machine_event(m, machine_end_name(outcome.end), outcome.detail);
 	if (outcome.end != MACHINE_RESET || m->config->on_reset == CONFIG_RESET_EXIT) {
-		end(m, &outcome);
+		machine_stop(m, &outcome);
 		return;
 	}
-	log_info("reset: %s", outcome.detail);
-	if (reset(m, &m->error) < 0)
-		end_failed(m);
-	else
-		vcpu_set_run(&m->vcpus);
+	machine_restart(m, outcome.detail);
 }
 
 void machine_report(struct machine *m, enum machine_end why, uint32_t value, const char *detail)
@@ -194,7 +231,7 @@ static void on_timeout(struct loop_timer *timer)
 	struct machine *m = container_of(timer, struct machine, timeout);
 	const struct machine_outcome outcome = {.end = MACHINE_TIMEOUT, .detail = "time-out"};
 
-	end(m, &outcome);
+	machine_stop(m, &outcome);
 }
 
 static void ending_signals(sigset_t *set)
@@ -217,7 +254,7 @@ static void on_signal(struct loop_fd *lfd, uint32_t revents)
 	outcome.value = info.ssi_signo;
 	snprintf(outcome.detail, sizeof(outcome.detail), "signal %u (%s)", info.ssi_signo,
 		 sigabbrev_np((int)info.ssi_signo));
-	end(m, &outcome);
+	machine_stop(m, &outcome);
 	/* Delivering the last output may take seconds: a second signal does what it always does. */
 	ending_signals(&set);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
@@ -332,7 +369,13 @@ static int build(struct machine *m, struct error *err, enum exit_status *status)
 	if (r < 0)
 		return r;
 	*status = STATUS_USAGE;
-	r = machine_add_devices(m, err);
+	r = machine_create_control(m, err);
+	if (r == 0)
+		r = machine_add_devices(m, err);
+	if (r == 0)
+		r = machine_create_vmbus(m, err);
+	if (r == 0)
+		r = machine_create_storage(m, err);
 	if (r == 0)
 		r = load(m, err);
 	if (r < 0)
@@ -355,6 +398,7 @@ int machine_create(const struct vm_config *config, struct error *err, enum exit_
 		return error_set(err, -ENOMEM, "out of memory");
 	m->config = config;
 	m->kvm = (struct kvm){.fd = -1, .vm_fd = -1};
+	m->control_socket = (struct control_socket){.fd = -1, .lock_fd = -1};
 	m->timeout.fired = on_timeout;
 	m->report_task.run = handle_report;
 	pthread_mutex_init(&m->report_lock, NULL);
@@ -369,18 +413,31 @@ int machine_create(const struct vm_config *config, struct error *err, enum exit_
 	return 0;
 }
 
+void machine_when_running(struct machine *m, void (*run)(void *ctx), void *ctx)
+{
+	m->when_running = run;
+	m->when_running_ctx = ctx;
+}
+
 int machine_run(struct machine *m, struct machine_outcome *ret_outcome, struct error *err)
 {
-	int r;
+	int r = machine_start_storage(m, err);
 
+	if (r < 0)
+		return r;
 	serial_start(m->serial);
 	if (m->config->timeout_ns)
 		loop_timer_set(m->loop, &m->timeout, loop_now() + m->config->timeout_ns);
 	atomic_store(&m->started_at, loop_now());
 	vcpu_set_run(&m->vcpus);
+	if (m->when_running)
+		m->when_running(m->when_running_ctx);
 	r = loop_run(m->loop);
 	if (r < 0)
 		return error_errno(err, r, "io_uring");
+	r = machine_close_storage(m, err);
+	if (r < 0)
+		return r;
 	if (m->outcome.end == MACHINE_FAILED && *m->error.text) {
 		*err = m->error;
 		return -EIO;
@@ -391,14 +448,20 @@ int machine_run(struct machine *m, struct machine_outcome *ret_outcome, struct e
 
 void machine_destroy(struct machine *m)
 {
+	struct error ignored;
+
 	if (!m)
 		return;
 	vcpu_set_finish(&m->vcpus);
+	/* Of a machine that has run they are closed already. */
+	(void)!machine_close_storage(m, &ignored);
 	machine_remove_devices(m);
+	vmbus_destroy(m->vmbus);
 	hv_test_device_destroy(m->hv_test);
 	hv_destroy(m->hv);
 	irqchip_finish(&m->irqchip);
 	loop_destroy(m->loop);
+	machine_destroy_control(m);
 	if (m->signals_open)
 		close(m->signals.fd);
 	boot_close(m->image);

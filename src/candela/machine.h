@@ -43,9 +43,19 @@ struct machine_outcome {
 int machine_create(const struct vm_config *config, struct error *err, enum exit_status *ret_status,
 		   struct machine **ret) must_check;
 
+/* What machine_run() calls once, when the VPs have been set going. */
+void machine_when_running(struct machine *machine, void (*run)(void *ctx), void *ctx);
+
 /* Runs until the VM ends. */
 int machine_run(struct machine *machine, struct machine_outcome *ret_outcome,
 		struct error *err) must_check;
+
+/*
+ * Tells whoever waits for the end on the control socket how it was: as result_write() has it. After
+ * machine_run(), before machine_destroy(); blocks for a short time at most. NULL is fine.
+ */
+void machine_announce_end(struct machine *machine, const char *outcome, int status,
+			  const char *detail);
 
 void machine_destroy(struct machine *machine);
 
@@ -64,3 +74,5 @@ uint64_t machine_unclaimed(const struct machine *machine);
 /* Nanoseconds of CLOCK_MONOTONIC at which VP 0 first entered the guest; 0 before. */
 uint64_t machine_started_at(const struct machine *machine);
 unsigned int machine_resets(const struct machine *machine);
+/* The path of the control socket; NULL: there is none. */
+const char *machine_control_path(const struct machine *machine);

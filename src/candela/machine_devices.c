@@ -98,8 +98,9 @@ static int add_serial(struct machine *m, struct error *err)
 	r = chardev_create(m->loop, &chardev_config, err, &config.chardev);
 	if (r < 0)
 		return r;
-	if (chardev_path(config.chardev))
-		log_info("serial: %s", chardev_path(config.chardev));
+	m->serial_path = chardev_path(config.chardev);
+	if (m->serial_path)
+		log_info("serial: %s", m->serial_path);
 	r = serial_create(&config, err, &m->serial);
 	if (r < 0) {
 		chardev_destroy(config.chardev);

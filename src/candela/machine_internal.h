@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "candela/control_path.h"
 #include "candela/machine.h"
 #include "candela/panic_watch.h"
 #include "vmm/boot.h"
@@ -22,13 +23,16 @@
 #include "vmm/mem.h"
 #include "vmm/vcpu.h"
 
+struct control;
 struct hv;
 struct hv_test_device;
 struct serial;
+struct vmbus;
 struct rtc;
 struct pm;
 struct i8042;
 struct debug_exit;
+struct machine_storage;
 struct pvpanic;
 
 #define MACHINE_DEVICES_MAX 16
@@ -47,14 +51,19 @@ struct machine {
 	struct bus mmio;
 	struct boot_image *image;
 	struct vcpu_set vcpus;
-	struct hv *hv;                  /* NULL: the guest sees no hypervisor */
-	struct hv_test_device *hv_test; /* NULL: not wanted */
+	struct hv *hv;                   /* NULL: the guest sees no hypervisor */
+	struct hv_test_device *hv_test;  /* NULL: not wanted */
+	struct vmbus *vmbus;             /* NULL: not wanted, or no SynIC for it */
+	struct machine_storage *storage; /* NULL: no disks */
+	/* What to do once no device touches guest memory; NULL unless that is under way. */
+	void (*when_quiet)(struct machine *m);
 
 	/* In the order in which they were made; destroyed in reverse. */
 	struct device *devices[MACHINE_DEVICES_MAX];
 	size_t device_count;
 	struct irqchip_line irq_serial, irq_rtc, irq_sci;
 	struct serial *serial;
+	const char *serial_path; /* what to open to get at it; NULL: nothing. The device's. */
 	struct pm *pm;
 
 	/*
@@ -75,9 +84,15 @@ struct machine {
 	struct loop_timer timeout;
 	struct loop_fd signals;
 	bool signals_open;
+	void (*when_running)(void *ctx); /* NULL: nobody wants to know */
+	void *when_running_ctx;
 	bool ended;
+	bool paused; /* by whoever asked for it: the VPs do not run until they are asked to */
 	struct machine_outcome outcome;
 	struct error error; /* of a failure while running */
+
+	struct control_socket control_socket; /* its lock is held as long as the machine exists */
+	struct control *control;              /* NULL: there is no socket */
 
 	_Atomic uint64_t started_at;
 	unsigned int resets;
@@ -101,5 +116,50 @@ void machine_judge_panic(struct machine *m, struct machine_outcome *outcome);
 int machine_create_hv(struct machine *m, struct error *err) must_check;
 extern const struct vcpu_hooks machine_hv_hooks, machine_plain_hooks;
 
+/* machine_vmbus.c: the bus, where the guest has a SynIC and the configuration wants one. */
+int machine_create_vmbus(struct machine *m, struct error *err) must_check;
+/*
+ * Closes all channels and lets what is in flight finish; then @then, from inside or later. The VPs
+ * must have been stopped.
+ */
+void machine_quiesce(struct machine *m, void (*then)(struct machine *m));
+
+/* machine_storage.c: the disks. */
+int machine_create_storage(struct machine *m, struct error *err) must_check;
+/* Right before the VPs run. */
+int machine_start_storage(struct machine *m, struct error *err) must_check;
+/* What waits for space on the host is answered with an error: the VM is over. */
+void machine_give_up_waiting_disks(struct machine *m);
+/* Takes the controllers off the bus; then @then. After machine_quiesce(). */
+void machine_remove_storage(struct machine *m, void (*then)(struct machine *m));
+/* Closes the images. -errno: one may not be whole, and @err says which. Whatever was built. */
+int machine_close_storage(struct machine *m, struct error *err) must_check;
+
 /* machine.c: any thread; the loop acts on it. */
 void machine_report(struct machine *m, enum machine_end end, uint32_t value, const char *detail);
+
+/* machine.c, for the loop's thread. The VM is over: nothing runs any more; once only. */
+void machine_stop(struct machine *m, const struct machine_outcome *outcome);
+/* Back to power-on, whatever on-reset says. */
+void machine_restart(struct machine *m, const char *detail);
+/* Lets the VPs run, unless there is a reason why they should not. */
+void machine_let_run(struct machine *m);
+
+/* machine_hotplug.c: disks that come and go while the VM runs; at other times -EBUSY. */
+struct unit;
+/* @r: 0, or -errno with @err; @unit is there until it returns. */
+typedef void machine_disk_done(void *ctx, int r, const struct error *err, const struct unit *unit);
+/* Takes over what @disk owns, also when it fails. @done comes later, unless this fails. */
+int machine_add_disk(struct machine *m, struct config_disk *disk, machine_disk_done *done,
+		     void *ctx, struct error *err) must_check;
+int machine_remove_disk(struct machine *m, unsigned int controller, unsigned int lun,
+			machine_disk_done *done, void *ctx, struct error *err) must_check;
+
+/* machine_control.c: the control socket, where the configuration wants one. */
+int machine_create_control(struct machine *m, struct error *err) must_check;
+/* Once the loop is gone. */
+void machine_destroy_control(struct machine *m);
+/* Tells whoever has subscribed; @detail may be NULL. */
+void machine_event(struct machine *m, const char *event, const char *detail);
+void machine_event_disk(struct machine *m, const char *event, const struct config_disk *disk,
+			unsigned int lun);

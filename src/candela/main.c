@@ -20,16 +20,28 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{"run", cmd_run, "run a VM in the foreground"},
+	{"run", cmd_run, "run a VM"},
 	{"check", cmd_check, "validate a configuration file"},
+	{"disk", cmd_disk, "make, show, verify and change disk images"},
 	{"host", cmd_host, "show what this host can do, and what is missing"},
+	{"list", cmd_list, "show the VMs that run"},
+	{"status", cmd_status, "show one of them"},
+	{"pause", cmd_control, "stop a VM's processors"},
+	{"resume", cmd_control, "let them go on"},
+	{"reset", cmd_control, "reset a VM"},
+	{"nmi", cmd_control, "interrupt a VM"},
+	{"kill", cmd_control, "end a VM at once"},
+	{"wait", cmd_wait, "wait until a VM has ended"},
+	{"events", cmd_events, "show what happens to a VM"},
+	{"attach-disk", cmd_attach_disk, "add a disk to a VM that runs"},
+	{"detach-disk", cmd_detach_disk, "take one away"},
 };
 
 static void usage(FILE *out)
 {
 	fprintf(out, "Usage: candela COMMAND [ARGUMENT]...\n\nCommands:\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+		fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].help);
 	fprintf(out, "\n\"candela COMMAND --help\" says more about one of them.\n");
 }
 

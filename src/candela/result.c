@@ -5,7 +5,6 @@
 #include "candela/result.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +39,7 @@ static void add_hyperv(struct json_object *object, const struct hv *hv)
 	json_object_object_add(object, "hyperv", hyperv);
 }
 
-static void add_machine(struct json_object *object, const struct machine *machine)
+void result_add_counters(struct json_object *object, const struct machine *machine)
 {
 	struct json_object *exits = json_object_new_object();
 	struct json_object *ticks = json_object_new_object();
@@ -104,7 +103,7 @@ int result_write(const char *path, const struct vm_config *config, const char *o
 	add_ns(object, "setup_ns", times->process, times->guest);
 	add_ns(object, "run_ns", times->guest, times->end);
 	if (machine)
-		add_machine(object, machine);
+		result_add_counters(object, machine);
 	r = replace_file(path, json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY),
 			 err);
 	json_object_put(object);

@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <json-c/json.h>
+
 #include "candela/machine.h"
 
 /* Times of CLOCK_MONOTONIC in nanoseconds; 0: never came to it. */
@@ -20,3 +22,6 @@ struct result_times {
 int result_write(const char *path, const struct vm_config *config, const char *outcome, int status,
 		 const char *detail, const struct result_times *times,
 		 const struct machine *machine, struct error *err) must_check;
+
+/* Adds what was counted; all of it may be read while the VM runs. */
+void result_add_counters(struct json_object *object, const struct machine *machine);
