@@ -272,6 +272,8 @@ static int watch_signals(struct machine *m, struct error *err)
 	ending_signals(&set);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	/* A disk image that may not grow is an error of that write, not of the process. */
+	signal(SIGXFSZ, SIG_IGN);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		return error_errno(err, -errno, "cannot watch signals");

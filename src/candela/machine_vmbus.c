@@ -48,7 +48,7 @@ int machine_create_vmbus(struct machine *m, struct error *err)
 static void on_quiet(void *ctx)
 {
 	struct machine *m = ctx;
-	void (*then)(struct machine *m) = m->when_quiet;
+	void (*then)(struct machine * m) = m->when_quiet;
 
 	m->when_quiet = NULL;
 	then(m);

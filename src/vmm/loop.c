@@ -386,7 +386,7 @@ static void run_completions(struct loop *loop)
 	}
 }
 
-/* By the system call itself: liburing 2.3 declares io_uring_enable_rings() and does not export it. */
+/* By the system call: liburing 2.3 declares io_uring_enable_rings() and does not export it. */
 static int enable(struct loop *loop)
 {
 	if (!loop->enabled && syscall(__NR_io_uring_register, loop->ring.ring_fd,
