@@ -231,6 +231,16 @@ static uint64_t torn_mask(struct prng *prng, unsigned int how)
 	}
 }
 
+/* All of them, none, or each as it comes. */
+static void keep_others(struct moment *m)
+{
+	uint64_t how = prng_below(&m->e->prng, 3);
+
+	keep_all(m, how ? REC_KEPT : REC_LOST);
+	for (size_t i = 0; i < m->open_count && how == 2; i++)
+		m->keep[m->open[i]] = (uint8_t)prng_below(&m->e->prng, 3);
+}
+
 static void try_torn(struct moment *m)
 {
 	struct explorer *e = m->e;
@@ -243,7 +253,7 @@ static void try_torn(struct moment *m)
 		if (op->len <= 512)
 			continue;
 		for (unsigned int n = 0; n < e->options->torn_states && n < torn_max; n++) {
-			keep_all(m, prng_once_in(&e->prng, 2) ? REC_KEPT : REC_LOST);
+			keep_others(m);
 			m->keep[m->open[i]] = REC_TORN;
 			m->crash.torn_mask = torn_mask(&e->prng, n);
 			m->crash.torn_part =

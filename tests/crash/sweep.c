@@ -81,7 +81,7 @@ static void run_one(struct sweep *sweep, const struct script *script, enum sim_o
 	struct prng prng = {seed};
 	struct explorer explorer;
 	struct run run;
-	bool kill = prng_once_in(&prng, 4);
+	bool kill = prng_once_in(&prng, 3);
 
 	explorer_init(&explorer, sweep->made, &sweep->options->explore, script, seed, &sweep->stats,
 		      verdict);
