@@ -197,6 +197,7 @@ const struct channel_ops storvsp_channel_ops = {
 	.name = "storvsp",
 	.packet_max = STORVSP_PACKET_MAX,
 	.completion_max = sizeof(struct vstor_packet),
+	.gather = true,
 	.open = on_open,
 	.ready = on_ready,
 	.packet = on_packet,

@@ -56,14 +56,41 @@ static void interrupt(struct channel *ch)
 		transport_signal(ch->device->bus->transport, vp, ch->sint, ch->request.event_flag);
 }
 
+static void start_moment(struct channel *ch)
+{
+	loop_timer_set(ch->device->loop, &ch->moment, loop_now() + gather_moment_ns(&ch->gather));
+}
+
+/* Is the interrupt for what was just committed to wait? */
+static bool hold_back(struct channel *ch)
+{
+	if (!ch->device->config.ops->gather || !gather_hold(&ch->gather))
+		return false;
+	if (!ch->moment.next && !ch->moment_over)
+		start_moment(ch);
+	return true;
+}
+
 /* What was written, and the room of what was read: one interrupt for both. */
 static void show(struct channel *ch)
 {
 	bool signal = ring_in_commit(&ch->in);
 
-	if (ring_out_commit(&ch->out))
+	if (ring_out_commit(&ch->out) && !hold_back(ch))
 		signal = true;
 	if (signal)
+		interrupt(ch);
+}
+
+/* A moment has passed, and the ring was looked at. */
+static void end_moment(struct channel *ch)
+{
+	if (!ch->moment_over)
+		return;
+	ch->moment_over = false;
+	if (!gather_over(&ch->gather))
+		start_moment(ch);
+	else if (ring_out_unread(&ch->out))
 		interrupt(ch);
 }
 
@@ -148,6 +175,15 @@ static int take_packets(struct channel *ch, unsigned int *budget)
 	return r;
 }
 
+static void note_packets(struct channel *ch)
+{
+	const uint64_t taken = counter_get(&ch->in.counters.packets);
+
+	if (taken != ch->noted && ch->device->config.ops->gather)
+		gather_packets(&ch->gather, (unsigned int)(taken - ch->noted), loop_now());
+	ch->noted = taken;
+}
+
 static int drain(struct channel *ch)
 {
 	/* At depth the answers lead here again; unless there were none for a while. */
@@ -162,13 +198,15 @@ static int drain(struct channel *ch)
 	do {
 		r = take_packets(ch, &budget);
 		show(ch);
+		note_packets(ch);
+		end_moment(ch);
 		ch->more = r == 0;
 		if (r == 0 || r == -EBUSY)
 			return 0;
 		if (r != -EAGAIN)
 			return r;
 		ch->deep = ch->outstanding >= POLL_DEPTH && patient;
-		if (ch->deep)
+		if (ch->deep || ch->gather.holding)
 			return 0;
 	} while (ring_in_end(&ch->in));
 	ch->draining = false;
@@ -183,6 +221,7 @@ static void begin_ending(struct channel *ch)
 
 	ch->state = CHANNEL_ENDING;
 	loop_timer_cancel(ch->device->loop, &ch->poll);
+	loop_timer_cancel(ch->device->loop, &ch->moment);
 	loop_defer_cancel(&ch->work);
 	device->ops->close(device->ctx, ch);
 }
@@ -284,6 +323,14 @@ static void on_poll(struct loop_timer *timer)
 		loop_timer_set(ch->device->loop, &ch->poll, loop_now() + POLL_NS);
 }
 
+static void on_moment(struct loop_timer *timer)
+{
+	struct channel *ch = container_of(timer, struct channel, moment);
+
+	ch->moment_over = true;
+	later(ch);
+}
+
 void channel_resume(struct channel *ch)
 {
 	if (ch->state == CHANNEL_OPEN)
@@ -358,6 +405,10 @@ int channel_begin(struct channel *ch)
 	ch->private = NULL;
 	ch->wake_op.done = on_wake;
 	ch->poll.fired = on_poll;
+	ch->moment.fired = on_moment;
+	ch->moment_over = false;
+	ch->noted = counter_get(&ch->in.counters.packets);
+	gather_init(&ch->gather);
 	ch->state = CHANNEL_OPEN;
 	r = device->ops->open(device->ctx, ch);
 	if (r < 0) {

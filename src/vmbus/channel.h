@@ -32,6 +32,8 @@ struct channel_ops {
 	uint32_t packet_max;
 	/* The longest payload of a completion, for which room is reserved. */
 	uint32_t completion_max;
+	/* Interrupts for completions may wait for more of them (gather.h). */
+	bool gather;
 
 	/* The guest has opened the channel. -errno refuses. */
 	int (*open)(void *ctx, struct channel *channel);

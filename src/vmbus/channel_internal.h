@@ -15,6 +15,7 @@
 
 #include "vmbus/bus.h"
 #include "vmbus/channel.h"
+#include "vmbus/gather.h"
 #include "vmm/log.h"
 
 enum channel_state {
@@ -67,6 +68,10 @@ struct channel {
 	int failing;              /* -errno: the channel is to end */
 	struct loop_deferred work;
 	struct loop_timer poll;
+	struct gather gather;
+	struct loop_timer moment; /* armed while an interrupt is held back */
+	bool moment_over;
+	uint64_t noted; /* packets that @gather knows of */
 	struct loop_op wake_op;
 	uint64_t wake_value;
 	bool wake_armed;

@@ -426,3 +426,10 @@ bool ring_out_commit(struct ring_out *ring)
 	counter_add(signal ? &ring->counters.signals : &ring->counters.suppressed, 1);
 	return signal;
 }
+
+bool ring_out_unread(struct ring_out *ring)
+{
+	if (ring->corrupt || load(&ring->mem->control->interrupt_mask, __ATOMIC_SEQ_CST)) /* F */
+		return false;
+	return out_look(ring, __ATOMIC_SEQ_CST) == 0 && ring->read != ring->committed;
+}

@@ -195,6 +195,12 @@ int ring_out_write(struct ring_out *ring, const struct ring_message *message,
 bool ring_out_commit(struct ring_out *ring) must_check;
 
 /*
+ * Whether the guest has packets to read and would like a signal for them: for a signal that
+ * ring_out_commit() asked for and that was put off.
+ */
+bool ring_out_unread(struct ring_out *ring) must_check;
+
+/*
  * Whether the guest signals for room, as it says in the ring that it writes. A hint: one that does
  * not must be polled when ring_out_reserve() fails.
  */

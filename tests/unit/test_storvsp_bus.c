@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* A storage controller on a real bus: rings, batches, sub-channels, and ends of every kind. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -130,6 +131,17 @@ static uint64_t answer(struct bus_guest_channel *c)
 	return in.head.trans_id;
 }
 
+/* Until the host has taken @count requests in all: it may not have looked at the ring yet. */
+static void wait_taken(uint64_t count)
+{
+	for (unsigned int i = 0; i < BUS_GUEST_MS; i++) {
+		if (counter_get(&storvsp_counters(storvsp)->srbs) >= count)
+			return;
+		usleep(1000);
+	}
+	ck_abort_msg("the host does not take the requests");
+}
+
 static void setup(void)
 {
 	removed = false;
@@ -193,6 +205,7 @@ START_TEST(more_than_there_is_room_for)
 	while (sent < 700 && send_rw(&ch, false, 100 + sent, sent % 1000, 1, sent % 256))
 		sent++;
 	ck_assert_uint_gt(sent, 256);
+	wait_taken(256);
 	while (seen < 2000) {
 		bus_guest_call(&guest, complete_all, NULL);
 		while (seen < sent) {
@@ -247,6 +260,7 @@ START_TEST(close_in_flight)
 	bus_guest_call(&guest, defer, &on);
 	for (unsigned int i = 0; i < 20; i++)
 		ck_assert(send_rw(&ch, false, i, i, 1, 0));
+	wait_taken(20);
 	bus_guest_post_relid(&guest, CHANNELMSG_CLOSECHANNEL, ch.relid);
 	bus_guest_post_teardown(&guest, ch.relid, ch.gpadl);
 	/* Its rings are held until they have ended. */
@@ -295,6 +309,21 @@ START_TEST(violation)
 }
 END_TEST
 
+/*
+ * The two ends meet in a ring that each has mapped at an address of its own, so that a thread
+ * sanitizer does not see that they do, and takes the data beside the ring for raced about.
+ */
+#if defined(__SANITIZE_THREAD__)
+#define BLIND true
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define BLIND true
+#endif
+#endif
+#ifndef BLIND
+#define BLIND false
+#endif
+
 int main(void)
 {
 	Suite *s = suite_create("storvsp_bus");
@@ -302,6 +331,10 @@ int main(void)
 	SRunner *sr;
 	int failed;
 
+	if (BLIND) {
+		puts("skipped: the thread sanitizer does not see two mappings of one page as one");
+		return 77;
+	}
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, moves_data);
 	tcase_add_test(tc, more_than_there_is_room_for);
