@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * Counts of allocations and io_uring_enter() in one program: what its own code calls goes through
- * the linker's wrappers here (COUNTED_LINK_ARGS in meson.build), what libraries call inside does
+ * the linker's wrappers here (counted_link_args in meson.build), what libraries call inside does
  * not. To be included by one file of a program.
  */
 #pragma once

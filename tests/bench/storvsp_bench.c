@@ -10,8 +10,7 @@
  * driver does: it sends one request for each that is answered, with a signal if the ring asks for
  * one, and sleeps when nothing has been answered. tests/bench/storvsp compares with fio.
  *
- * Allocations and io_uring_enter() are counted at the linker's wrappers below: those of this
- * program's code, not those inside of libraries.
+ * Allocations and io_uring_enter() are those of this program's code, not those inside of libraries.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,69 +19,13 @@
 #include <unistd.h>
 
 #include "../unit/bus_guest.h"
+#include "counted.h"
 #include "devices/block/block_open.h"
 #include "devices/storvsp.h"
 #include "devices/storvsp_proto.h"
 
 #define RING_PAGES 33u /* 128 KiB of data, as Linux has */
 #define DEPTH_MAX  256u
-
-static _Atomic uint64_t allocations, enters;
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-int __real_posix_memalign(void **ret, size_t alignment, size_t size);
-int __real_io_uring_submit(struct io_uring *ring);
-int __real_io_uring_submit_and_wait(struct io_uring *ring, unsigned int n);
-int __real_io_uring_submit_and_wait_timeout(struct io_uring *ring, struct io_uring_cqe **cqe,
-					    unsigned int n, struct __kernel_timespec *ts,
-					    sigset_t *mask);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-int __wrap_posix_memalign(void **ret, size_t alignment, size_t size);
-int __wrap_io_uring_submit(struct io_uring *ring);
-int __wrap_io_uring_submit_and_wait(struct io_uring *ring, unsigned int n);
-int __wrap_io_uring_submit_and_wait_timeout(struct io_uring *ring, struct io_uring_cqe **cqe,
-					    unsigned int n, struct __kernel_timespec *ts,
-					    sigset_t *mask);
-
-void *__wrap_malloc(size_t size)
-{
-	atomic_fetch_add(&allocations, 1);
-	return __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	atomic_fetch_add(&allocations, 1);
-	return __real_calloc(n, size);
-}
-
-int __wrap_posix_memalign(void **ret, size_t alignment, size_t size)
-{
-	atomic_fetch_add(&allocations, 1);
-	return __real_posix_memalign(ret, alignment, size);
-}
-
-int __wrap_io_uring_submit(struct io_uring *ring)
-{
-	atomic_fetch_add(&enters, 1);
-	return __real_io_uring_submit(ring);
-}
-
-int __wrap_io_uring_submit_and_wait(struct io_uring *ring, unsigned int n)
-{
-	atomic_fetch_add(&enters, 1);
-	return __real_io_uring_submit_and_wait(ring, n);
-}
-
-int __wrap_io_uring_submit_and_wait_timeout(struct io_uring *ring, struct io_uring_cqe **cqe,
-					    unsigned int n, struct __kernel_timespec *ts,
-					    sigset_t *mask)
-{
-	atomic_fetch_add(&enters, 1);
-	return __real_io_uring_submit_and_wait_timeout(ring, cqe, n, ts, mask);
-}
 
 struct bench {
 	struct bus_guest guest;
@@ -299,8 +242,8 @@ static struct reading now(const struct bench *b)
 		.signals = b->channel.signals,
 		.interrupts = counter_get(&c->interrupts),
 		.wakes = counter_get(&c->wakes),
-		.allocations = atomic_load(&allocations),
-		.enters = atomic_load(&enters),
+		.allocations = atomic_load(&counted_allocations),
+		.enters = atomic_load(&counted_enters),
 	};
 }
 
