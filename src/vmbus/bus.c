@@ -56,8 +56,11 @@ static void connect_legacy(struct vmbus *bus, const struct vmbus_connection *con
 	/* Without such a page they get no interrupts: their own doing. */
 	if (connection->interrupt_page % PAGE_SIZE == 0)
 		bus->interrupt_page = mem_map(bus->mem, connection->interrupt_page, PAGE_SIZE);
-	if (connection->version == VERSION_WS2008 &&
-	    transport_open_event(bus->transport, LEGACY_CONNECTION_ID, bus->legacy_eventfd) < 0)
+	if (connection->version != VERSION_WS2008)
+		return;
+	bus->legacy_open = transport_open_event(bus->transport, LEGACY_CONNECTION_ID,
+						bus->legacy_eventfd) == 0;
+	if (!bus->legacy_open)
 		bus->interrupt_page = NULL;
 }
 
@@ -80,7 +83,10 @@ static void on_disconnected(void *ctx)
 {
 	struct vmbus *bus = ctx;
 
-	transport_close_event(bus->transport, LEGACY_CONNECTION_ID);
+	/* A later guest may have chosen this id for a channel. */
+	if (bus->legacy_open)
+		transport_close_event(bus->transport, LEGACY_CONNECTION_ID);
+	bus->legacy_open = false;
 	bus->interrupt_page = NULL;
 }
 

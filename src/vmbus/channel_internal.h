@@ -107,7 +107,8 @@ struct vmbus {
 	struct vmbus_server *server;
 	struct vmbus_device devices;      /* sentinel */
 	_Atomic uint64_t *interrupt_page; /* of old protocols */
-	int legacy_eventfd;               /* their one event connection; -1: not open */
+	int legacy_eventfd;               /* for their one event connection */
+	bool legacy_open;                 /* it is bound to that connection */
 	struct loop_fd legacy_watch;
 	void (*reset_done)(void *ctx);
 	void *reset_ctx;
