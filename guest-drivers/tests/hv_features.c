@@ -277,6 +277,7 @@ static const struct feature features[] = {
 	{"hypercall-lock", 0, 0, HV_EDX_HYPERCALL_LOCK, 0, use_hypercall_lock},
 	{"relaxed", 0, 0, 0, HV_REC_RELAXED_TIMING, NULL},
 	{"no-auto-eoi", 0, 0, 0, HV_REC_DEPRECATE_AUTOEOI, NULL},
+	{"eoi-assist", 0, 0, 0, HV_REC_APIC_MSRS, NULL}, /* hv_eoi.c */
 };
 
 /* Bits that belong to the interface itself, or to several features. */

@@ -63,14 +63,9 @@ static int build_tables(struct machine *m, struct error *err, uint64_t *ret_rsdp
  */
 static void enable_mtrrs(struct machine *m)
 {
-	struct {
-		struct kvm_msrs header;
-		struct kvm_msr_entry entry;
-	} msrs = {.header = {.nmsrs = 1},
-		  .entry = {.index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLE | MTRR_WRITE_BACK}};
-
 	for (unsigned int i = 0; i < m->vcpus.count; i++)
-		(void)ioctl(m->vcpus.vcpus[i].fd, KVM_SET_MSRS, &msrs);
+		(void)!vcpu_set_msr(&m->vcpus.vcpus[i], MSR_MTRR_DEF_TYPE,
+				    MTRR_ENABLE | MTRR_WRITE_BACK);
 }
 
 /* Fills memory and sets VP 0's registers: what firmware does at power-on. */

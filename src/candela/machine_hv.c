@@ -151,6 +151,7 @@ static const struct switch_row switch_rows[] = {
 	{HV_FEATURE_EXTENDED_CALLS, offsetof(struct config_hyperv_features, extended_calls)},
 	{HV_FEATURE_SINT_POLLING, offsetof(struct config_hyperv_features, sint_polling)},
 	{HV_FEATURE_NO_AUTO_EOI, offsetof(struct config_hyperv_features, no_auto_eoi)},
+	{HV_FEATURE_EOI_ASSIST, offsetof(struct config_hyperv_features, eoi_assist)},
 };
 
 static_assert(ARRAY_SIZE(switch_rows) == HV_FEATURE_COUNT, "a switch for each feature");

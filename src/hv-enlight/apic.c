@@ -75,16 +75,6 @@ static bool in_x2apic_mode(struct vcpu *vcpu)
 	return ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) == 0 && (sregs.apic_base & APIC_BASE_X2APIC);
 }
 
-static bool set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
-{
-	struct {
-		struct kvm_msrs header;
-		struct kvm_msr_entry entry;
-	} msrs = {.header = {.nmsrs = 1}, .entry = {.index = index, .data = value}};
-
-	return ioctl(vcpu->fd, KVM_SET_MSRS, &msrs) == 1;
-}
-
 static void eoi_by_state(struct vcpu *vcpu)
 {
 	struct apic_state apic;
@@ -103,9 +93,9 @@ static void eoi_by_state(struct vcpu *vcpu)
 
 void apic_eoi(struct vcpu *vcpu)
 {
-	if (in_x2apic_mode(vcpu) && set_msr(vcpu, X2APIC_MSR(APIC_EOI), 0))
+	if (in_x2apic_mode(vcpu) && vcpu_set_msr(vcpu, X2APIC_MSR(APIC_EOI), 0) == 0)
 		return;
-	if (kvm_has(vcpu->set->kvm, KVM_HAS_HYPERV) && set_msr(vcpu, HV_MSR_EOI, 0))
+	if (kvm_has(vcpu->set->kvm, KVM_HAS_HYPERV) && vcpu_set_msr(vcpu, HV_MSR_EOI, 0) == 0)
 		return;
 	eoi_by_state(vcpu);
 }
@@ -159,9 +149,9 @@ bool apic_has_icr(struct vcpu *vcpu)
 static enum vcpu_msr write_icr(struct irqchip *chip, struct vcpu *vcpu, uint64_t value)
 {
 	if (in_x2apic_mode(vcpu))
-		return set_msr(vcpu, X2APIC_MSR(APIC_ICR), value) ? VCPU_MSR_HANDLED
-								  : VCPU_MSR_FAULT;
-	if (!kvm_has(vcpu->set->kvm, KVM_HAS_HYPERV) || !set_msr(vcpu, HV_MSR_ICR, value))
+		return vcpu_set_msr(vcpu, X2APIC_MSR(APIC_ICR), value) == 0 ? VCPU_MSR_HANDLED
+									    : VCPU_MSR_FAULT;
+	if (!kvm_has(vcpu->set->kvm, KVM_HAS_HYPERV) || vcpu_set_msr(vcpu, HV_MSR_ICR, value) < 0)
 		send_icr(chip, vcpu, value);
 	return VCPU_MSR_HANDLED;
 }
@@ -173,8 +163,8 @@ static enum vcpu_msr write_tpr(struct vcpu *vcpu, uint64_t value)
 	if (value > 0xff)
 		return VCPU_MSR_FAULT;
 	if (in_x2apic_mode(vcpu))
-		return set_msr(vcpu, X2APIC_MSR(APIC_TPR), value) ? VCPU_MSR_HANDLED
-								  : VCPU_MSR_FAULT;
+		return vcpu_set_msr(vcpu, X2APIC_MSR(APIC_TPR), value) == 0 ? VCPU_MSR_HANDLED
+									    : VCPU_MSR_FAULT;
 	/* CR8 holds the priority class, which is all that interrupt delivery looks at. */
 	if (ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) < 0)
 		return VCPU_MSR_FAULT;

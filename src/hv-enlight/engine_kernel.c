@@ -67,26 +67,19 @@ static uint32_t served(const struct kvm *kvm, const struct kvm_cpuid_entry2 *lea
 	for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
 		if (!kvm_has(kvm, needed[i]))
 			return 0;
-	return features_of(leaves, count);
+	/* An EOI that the processor does itself is better left where it is. */
+	return features_of(leaves, count) &
+	       ~(kvm->eoi_exits ? 0 : HV_FEATURE_BIT(HV_FEATURE_EOI_ASSIST));
 }
 
 /* --- MSRs. --------------------------------------------------------------------------------- */
 
-struct one_msr {
-	struct kvm_msrs header;
-	struct kvm_msr_entry entry;
-};
-
-static int set_kvm_msr(struct hv_vp *vp, uint32_t index, uint64_t value)
-{
-	struct one_msr msr = {.header = {.nmsrs = 1}, .entry = {.index = index, .data = value}};
-
-	return ioctl(vp->vcpu->fd, KVM_SET_MSRS, &msr) == 1 ? 0 : -EINVAL;
-}
-
 static enum vcpu_msr read_msr(struct hv_vp *vp, uint32_t index, uint64_t *ret)
 {
-	struct one_msr msr = {.header = {.nmsrs = 1}, .entry = {.index = index}};
+	struct {
+		struct kvm_msrs header;
+		struct kvm_msr_entry entry;
+	} msr = {.header = {.nmsrs = 1}, .entry = {.index = index}};
 
 	if (index == HV_MSR_GUEST_IDLE) {
 		*ret = 0;
@@ -101,7 +94,7 @@ static enum vcpu_msr read_msr(struct hv_vp *vp, uint32_t index, uint64_t *ret)
 static enum vcpu_msr write_msr(struct hv_vp *vp, uint32_t index, uint64_t value)
 {
 	/* KVM goes on with timer messages that waited, we with ours. */
-	if (set_kvm_msr(vp, index, value) < 0)
+	if (vcpu_set_msr(vp->vcpu, index, value) < 0)
 		return VCPU_MSR_FAULT;
 	if (index == HV_MSR_EOM)
 		synic_vp_eom(&vp->synic);
@@ -120,12 +113,12 @@ static int page_msr(struct hv_vp *vp, uint32_t index, uint64_t value)
 		synic_vp_set_flags_page(&vp->synic,
 					enabled ? overlay_page(&vp->pages[HV_PAGE_SIEFP].overlay)
 						: NULL);
-	return set_kvm_msr(vp, index, value);
+	return vcpu_set_msr(vp->vcpu, index, value);
 }
 
 static int fill_hypercall_page(struct hv_vp *vp, uint64_t msr)
 {
-	return set_kvm_msr(vp, HV_MSR_HYPERCALL, msr);
+	return vcpu_set_msr(vp->vcpu, HV_MSR_HYPERCALL, msr);
 }
 
 /* --- Exits. -------------------------------------------------------------------------------- */
@@ -273,7 +266,7 @@ static int init_vp(struct hv_vp *vp, struct error *err)
 		return error_errno(err, r, "KVM_CAP_HYPERV_SYNIC2");
 	/* It comes on, but TLFS 11.8.1 has it off until the guest turns it on. */
 	if (hv_has(vp->hv, HV_FEATURE_SYNIC))
-		r = set_kvm_msr(vp, HV_MSR_SCONTROL, 0);
+		r = vcpu_set_msr(vp->vcpu, HV_MSR_SCONTROL, 0);
 	if (r < 0)
 		return error_errno(err, r, "HV_X64_MSR_SCONTROL");
 	/* Else KVM would serve what is switched off. */
@@ -289,22 +282,22 @@ static void reset_vp(struct hv_vp *vp)
 	open_sints(vp);
 	for (uint32_t msr = HV_MSR_STIMER0_CONFIG; msr <= HV_MSR_STIMER3_COUNT; msr++)
 		if (hv_has(vp->hv, HV_FEATURE_STIMERS))
-			(void)!set_kvm_msr(vp, msr, 0);
+			(void)!vcpu_set_msr(vp->vcpu, msr, 0);
 	if (hv_has(vp->hv, HV_FEATURE_SYNIC)) {
 		for (uint32_t msr = HV_MSR_SINT0; msr <= HV_MSR_SINT15; msr++)
-			(void)!set_kvm_msr(vp, msr, HV_SINT_MASKED);
-		(void)!set_kvm_msr(vp, HV_MSR_SIMP, 0);
-		(void)!set_kvm_msr(vp, HV_MSR_SIEFP, 0);
-		(void)!set_kvm_msr(vp, HV_MSR_SCONTROL, 0);
+			(void)!vcpu_set_msr(vp->vcpu, msr, HV_SINT_MASKED);
+		(void)!vcpu_set_msr(vp->vcpu, HV_MSR_SIMP, 0);
+		(void)!vcpu_set_msr(vp->vcpu, HV_MSR_SIEFP, 0);
+		(void)!vcpu_set_msr(vp->vcpu, HV_MSR_SCONTROL, 0);
 	}
 	if (hv_has(vp->hv, HV_FEATURE_APIC))
-		(void)!set_kvm_msr(vp, HV_MSR_VP_ASSIST_PAGE, 0);
+		(void)!vcpu_set_msr(vp->vcpu, HV_MSR_VP_ASSIST_PAGE, 0);
 	if (vp->index)
 		return;
 	if (hv_has(vp->hv, HV_FEATURE_REFERENCE_TIME))
-		(void)!set_kvm_msr(vp, HV_MSR_REFERENCE_TSC, 0);
-	(void)!set_kvm_msr(vp, HV_MSR_HYPERCALL, 0);
-	(void)!set_kvm_msr(vp, HV_MSR_GUEST_OS_ID, 0);
+		(void)!vcpu_set_msr(vp->vcpu, HV_MSR_REFERENCE_TSC, 0);
+	(void)!vcpu_set_msr(vp->vcpu, HV_MSR_HYPERCALL, 0);
+	(void)!vcpu_set_msr(vp->vcpu, HV_MSR_GUEST_OS_ID, 0);
 }
 
 static void finish_vp(struct hv_vp *vp)

@@ -4,6 +4,7 @@
  * VP's state belongs to its own thread but for the SynIC, which has a lock, and the vectors whose
  * EOI we owe, which are atomic.
  */
+#include <asm/kvm_para.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -27,7 +28,8 @@ static uint32_t served(const struct kvm *kvm, const struct kvm_cpuid_entry2 *lea
 	if (!kvm_has(kvm, KVM_HAS_USER_SPACE_MSR) || !kvm_has(kvm, KVM_HAS_MSR_FILTER))
 		return 0;
 	/* Nothing here can flush another VP's TLB. */
-	return HV_FEATURES_ALL & ~HV_FEATURE_BIT(HV_FEATURE_TLB_FLUSH);
+	return HV_FEATURES_ALL & ~HV_FEATURE_BIT(HV_FEATURE_TLB_FLUSH) &
+	       ~(kvm->pv_eoi && kvm->eoi_exits ? 0 : HV_FEATURE_BIT(HV_FEATURE_EOI_ASSIST));
 }
 
 /* --- Interrupts. --------------------------------------------------------------------------- */
@@ -220,6 +222,17 @@ static enum vcpu_msr write_msr(struct hv_vp *vp, uint32_t index, uint64_t value)
 	}
 }
 
+/*
+ * KVM's own assistance with EOIs has the layout of the VP assist page: bit 0 of its first word says
+ * that none is needed. KVM sets and reads it at @gpa; 0: nowhere.
+ */
+static int assist_eoi(struct hv_vp *vp, uint64_t gpa)
+{
+	if (!hv_has(vp->hv, HV_FEATURE_EOI_ASSIST))
+		return 0;
+	return vcpu_set_msr(vp->vcpu, MSR_KVM_PV_EOI_EN, gpa ? gpa | KVM_MSR_ENABLED : 0);
+}
+
 static int page_msr(struct hv_vp *vp, uint32_t index, uint64_t value)
 {
 	bool enabled = value & HV_PAGE_MSR_ENABLE;
@@ -241,7 +254,9 @@ static int page_msr(struct hv_vp *vp, uint32_t index, uint64_t value)
 			reftime_page(&vp->hv->time,
 				     overlay_page(&vp->hv->pages[HV_PAGE_REFERENCE_TSC].overlay));
 		break;
-	default: /* the VP assist page: nothing of it is used without EOI assistance */
+	case HV_MSR_VP_ASSIST_PAGE:
+		return assist_eoi(vp, enabled ? value & HV_PAGE_MSR_GPA_MASK : 0);
+	default:
 		break;
 	}
 	return 0;
@@ -393,6 +408,7 @@ static void reset_vp(struct hv_vp *vp)
 	stimers_reset(&vp->timers);
 	for (size_t i = 0; i < ARRAY_SIZE(vp->auto_eoi); i++)
 		atomic_store(&vp->auto_eoi[i], 0);
+	(void)!assist_eoi(vp, 0);
 	vcpu_set_timer(vp->vcpu, 0);
 }
 

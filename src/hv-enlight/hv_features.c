@@ -90,6 +90,11 @@ const struct hv_feature_row hv_feature_table[HV_FEATURE_COUNT] = {
 				    .needs = NEEDS(SYNIC),
 				    .recommend = HV_REC_DEPRECATE_AUTOEOI,
 				    .by_default = true},
+	[HV_FEATURE_EOI_ASSIST] = {.name = "eoi-assist",
+				   .what = "guests are told in memory that an EOI is not needed",
+				   .needs = NEEDS(APIC),
+				   .recommend = HV_REC_APIC_MSRS,
+				   .by_default = true},
 };
 
 /* Of @wanted, those that nothing they need is missing from. */

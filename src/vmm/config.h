@@ -139,6 +139,7 @@ struct config_hyperv_features {
 	enum config_switch extended_calls;
 	enum config_switch sint_polling;
 	enum config_switch no_auto_eoi;
+	enum config_switch eoi_assist;
 };
 
 struct config_hyperv {

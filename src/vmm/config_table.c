@@ -331,6 +331,7 @@ static const struct config_row vm_rows[] = {
 		      "extended hypercalls: pages given back without a balloon"),
 	HYPERV_SWITCH("sint-polling", sint_polling, "synthetic interrupts that guests poll for"),
 	HYPERV_SWITCH("no-auto-eoi", no_auto_eoi, "asks guests not to use AutoEOI"),
+	HYPERV_SWITCH("eoi-assist", eoi_assist, "tells guests when an EOI is not needed"),
 
 	/* How it ends. */
 	{

@@ -6,11 +6,13 @@
 #include "vmm/kvm.h"
 
 #include <errno.h>
+#include <asm/kvm_para.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "vmm/cpuid.h"
 #include "vmm/layout.h"
 
 #define KVM_PATH "/dev/kvm"
@@ -38,6 +40,33 @@ static int open_device(struct kvm *kvm, struct error *err)
 	}
 }
 
+/* KVM's own paravirtual leaf. Linux Documentation/virt/kvm/x86/cpuid.rst */
+static bool has_pv_eoi(struct kvm *kvm)
+{
+	struct cpuid_table table;
+
+	table.header.nent = CPUID_ENTRIES_MAX;
+	if (ioctl(kvm->fd, KVM_GET_SUPPORTED_CPUID, &table.header) < 0)
+		return false;
+	for (uint32_t i = 0; i < table.header.nent; i++)
+		if (table.entries[i].function == KVM_CPUID_FEATURES)
+			return table.entries[i].eax & 1u << KVM_FEATURE_PV_EOI;
+	return false;
+}
+
+/* A module's parameter; false also where there is none. */
+static bool is_off(const char *path)
+{
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char c = 0;
+
+	if (fd < 0)
+		return false;
+	(void)!read(fd, &c, 1);
+	close(fd);
+	return c == 'N' || c == '0';
+}
+
 int kvm_probe(struct kvm *kvm, struct error *err)
 {
 	int r;
@@ -58,6 +87,9 @@ int kvm_probe(struct kvm *kvm, struct error *err)
 	kvm->max_vcpus = r > 0 ? (unsigned int)r : 4;
 	r = ioctl(kvm->fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	kvm->run_size = r > 0 ? (size_t)r : 0;
+	kvm->pv_eoi = has_pv_eoi(kvm);
+	kvm->eoi_exits = is_off("/sys/module/kvm_intel/parameters/enable_apicv") ||
+			 is_off("/sys/module/kvm_amd/parameters/avic");
 	return 0;
 }
 

@@ -64,6 +64,8 @@ struct kvm {
 	unsigned int max_vcpus;
 	size_t run_size; /* bytes to map of each vCPU */
 	bool has_pit;
+	bool pv_eoi;    /* KVM can say in guest memory that an EOI is not needed */
+	bool eoi_exits; /* known: an EOI costs an exit, as the processor does not do it itself */
 };
 
 /* Opens /dev/kvm and reads its capabilities without judging them; for `candela host`. */

@@ -318,6 +318,16 @@ int vcpu_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs)
 	return ioctl(vcpu->fd, KVM_SET_REGS, regs) < 0 ? -errno : 0;
 }
 
+int vcpu_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value)
+{
+	struct {
+		struct kvm_msrs header;
+		struct kvm_msr_entry entry;
+	} msrs = {.header = {.nmsrs = 1}, .entry = {.index = index, .data = value}};
+
+	return ioctl(vcpu->fd, KVM_SET_MSRS, &msrs) == 1 ? 0 : -EINVAL;
+}
+
 /*
  * An exit for port or MMIO input leaves KVM waiting for the answer, and one for output leaves the
  * instruction pointer to be moved: both happen at the next KVM_RUN, which must not enter the guest.

@@ -133,6 +133,9 @@ void vcpu_set_timer(struct vcpu *vcpu, uint64_t ns);
 int vcpu_get_regs(struct vcpu *vcpu, struct kvm_regs *regs) must_check;
 int vcpu_set_regs(struct vcpu *vcpu, const struct kvm_regs *regs) must_check;
 
+/* Writes a model-specific register as the host, not as the guest would. -EINVAL: KVM refuses. */
+int vcpu_set_msr(struct vcpu *vcpu, uint32_t index, uint64_t value) must_check;
+
 /*
  * Halts the VP, as HLT would, when it next enters the guest: it goes on with the next interrupt.
  * Does nothing while interrupts are off, as nothing would wake it. Its own thread.

@@ -160,7 +160,7 @@ START_TEST(good_host)
 	ck_assert_str_eq(value("memory", "total_bytes"), "274877906944");
 	ck_assert_str_eq(value("hyperv", "features"), "[\"synic\",\"stimers\"]");
 	ck_assert_str_eq(value("engines", "user_usable"), "true");
-	ck_assert_str_eq(value("engines", "user_lacks"), "[\"tlb-flush\"]");
+	ck_assert_str_eq(value("engines", "user_lacks"), "[\"tlb-flush\",\"eoi-assist\"]");
 	/* Without the leaf of recommendations KVM's own interface is none. */
 	ck_assert_str_eq(value("engines", "kernel_usable"), "false");
 	ck_assert_str_eq(value("engines", "kernel_serves"), "[]");
@@ -188,7 +188,8 @@ START_TEST(kernel_engine)
 			 "\"relaxed\",\"spinlocks\",\"tlb-flush\",\"no-auto-eoi\"]");
 	ck_assert_str_eq(value("engines", "kernel_lacks"),
 			 "[\"runtime\",\"reference-time\",\"frequencies\",\"apic\",\"ipi\","
-			 "\"vp-registers\",\"xmm-input\",\"extended-calls\",\"sint-polling\"]");
+			 "\"vp-registers\",\"xmm-input\",\"extended-calls\",\"sint-polling\","
+			 "\"eoi-assist\"]");
 }
 END_TEST
 

@@ -182,6 +182,7 @@ static const struct {
 	{HV_FEATURE_EXTENDED_CALLS, 0, 1u << 20, 0, 0},
 	{HV_FEATURE_SINT_POLLING, 0, 0, 1u << 17, 0},
 	{HV_FEATURE_NO_AUTO_EOI, 0, 0, 0, 1u << 9},
+	{HV_FEATURE_EOI_ASSIST, 0, 0, 0, 1u << 3},
 };
 
 /* The two that the interface consists of (TLFS 3.13). */

@@ -111,12 +111,21 @@ START_TEST(serves)
 	ck_assert_uint_eq(hv_engine_serves(HV_ENGINE_KERNEL, &kvm, all->entries, all->nent), 0);
 	kvm.caps[KVM_HAS_USER_SPACE_MSR] = kvm.caps[KVM_HAS_MSR_FILTER] = 1;
 	features = hv_engine_serves(HV_ENGINE_USER, &kvm, NULL, 0);
+	ck_assert_uint_eq(features, HV_FEATURES_ALL & ~(FEATURE(TLB_FLUSH) | FEATURE(EOI_ASSIST)));
+	/* Of use only where KVM has it, and an EOI is known to cost an exit. */
+	kvm.pv_eoi = true;
+	ck_assert_uint_eq(hv_engine_serves(HV_ENGINE_USER, &kvm, NULL, 0), features);
+	kvm.eoi_exits = true;
+	features = hv_engine_serves(HV_ENGINE_USER, &kvm, NULL, 0);
 	ck_assert_uint_eq(features, HV_FEATURES_ALL & ~FEATURE(TLB_FLUSH));
 	ck_assert_uint_eq(hv_engine_serves(HV_ENGINE_KERNEL, &kvm, all->entries, all->nent), 0);
 	for (size_t i = 0; i < KVM_CAP_COUNT; i++)
 		kvm.caps[i] = 1;
 	features = hv_engine_serves(HV_ENGINE_KERNEL, &kvm, all->entries, all->nent);
 	ck_assert_uint_eq(features, HV_FEATURES_ALL);
+	kvm.eoi_exits = false;
+	features = hv_engine_serves(HV_ENGINE_KERNEL, &kvm, all->entries, all->nent);
+	ck_assert_uint_eq(features, HV_FEATURES_ALL & ~FEATURE(EOI_ASSIST));
 	ck_assert_uint_eq(hv_engine_serves(HV_ENGINE_KERNEL, &kvm, all->entries, 1), 0);
 	ck_assert_uint_eq(hv_engine_serves(HV_ENGINE_KERNEL, &kvm, NULL, 0), 0);
 }
