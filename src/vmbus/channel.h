@@ -3,9 +3,13 @@
  * The VSP interface: what storage, network, balloon and integration services are written against.
  *
  * A device (struct vmbus_device) is offered to the guest as a primary channel and as many
- * sub-channels as it wants. A channel that the guest has opened has two rings and belongs to its
- * device's loop: every callback of struct channel_ops comes on that loop, and every function here
- * belongs to it, except where said.
+ * sub-channels as it wants. A channel that the guest has opened has two rings and belongs to a
+ * loop: every callback of struct channel_ops comes on that loop, and every function here belongs to
+ * it, except where said.
+ *
+ * All channels of a device are on its loop, or they are spread over several. Then their callbacks
+ * come in parallel, and in no order: a sub-channel may be opened or closed while the primary
+ * channel is, or after it was.
  *
  * The layer below drains the guest's ring in batches, has room for the answer before it takes the
  * question, commits answers once a pass of the loop, and decides once a batch about an interrupt. A
@@ -67,6 +71,9 @@ struct vmbus_device_config {
 	const struct channel_ops *ops;
 	void *ctx;         /* the first argument of the callbacks */
 	struct loop *loop; /* the device's; NULL: the bus's own */
+	/* Or channel i is on loops[i % loop_count]; only read while the device is added. */
+	struct loop *const *loops;
+	unsigned int loop_count;
 	unsigned int sub_channels_max;
 	/* vmbus_device_remove() is done: nothing calls the device any more. On the bus' loop. */
 	void (*removed)(void *ctx);
