@@ -468,6 +468,11 @@ unsigned int channel_index(const struct channel *ch)
 	return ch->index;
 }
 
+struct loop *channel_loop(const struct channel *ch)
+{
+	return ch->loop;
+}
+
 struct vmbus_device *channel_device(const struct channel *ch)
 {
 	return ch->device;
