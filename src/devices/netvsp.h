@@ -20,8 +20,8 @@ struct netvsp_config {
 	unsigned int index; /* of the NIC in the machine */
 	struct net_backend *backend; /* the caller's, until netvsp_destroy() is done */
 	uint8_t mac[6];
-	uint32_t mtu;  /* that the guest is told, without the Ethernet header */
-	bool link_up;  /* at the beginning */
+	uint32_t mtu; /* that the guest is told, without the Ethernet header */
+	bool link_up; /* at the beginning */
 	/* Queue i is served by loops[i % loop_count]. */
 	struct loop *const *loops;
 	unsigned int loop_count;
@@ -48,11 +48,12 @@ void netvsp_resume(struct netvsp *netvsp);
 struct netvsp_counters {
 	struct counter tx_packets, tx_bytes, tx_dropped;
 	struct counter rx_packets, rx_bytes, rx_dropped;
-	struct counter rx_no_buffer;  /* times that a frame waited for the guest to give space back */
+	struct counter
+		rx_no_buffer; /* times that a frame waited for the guest to give space back */
 	struct counter tx_batches, rx_batches;
-	struct counter copied;        /* payload bytes that were copied by us, not by the kernel */
-	struct counter control;       /* NVSP and RNDIS control messages served */
-	struct counter refused;       /* and those that were answered with a failure */
+	struct counter copied;  /* payload bytes that were copied by us, not by the kernel */
+	struct counter control; /* NVSP and RNDIS control messages served */
+	struct counter refused; /* and those that were answered with a failure */
 };
 
 const struct netvsp_counters *netvsp_counters(const struct netvsp *netvsp);

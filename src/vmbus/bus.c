@@ -216,6 +216,11 @@ void vmbus_reset(struct vmbus *bus, void (*done)(void *ctx), void *ctx)
 	vmbus_server_reset(bus->server);
 }
 
+struct loop *vmbus_loop(const struct vmbus *bus)
+{
+	return bus->loop;
+}
+
 const struct vmbus_server_counters *vmbus_counters(const struct vmbus *bus)
 {
 	return vmbus_server_counters(bus->server);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * An open channel: packets in, answers out. Owner: the device's loop.
+ * An open channel: packets in, answers out. Owner: the channel's loop.
  *
  * Everything that happens (a signal of the guest, an answer, a message, a resume) only notes itself
  * and defers channel_work() to the end of the pass, which then shows the guest what was written,
@@ -29,7 +29,7 @@
 
 static void later(struct channel *ch)
 {
-	loop_defer(ch->device->loop, &ch->work);
+	loop_defer(ch->loop, &ch->work);
 }
 
 /* --- To the guest. ------------------------------------------------------------------------- */
@@ -49,7 +49,7 @@ static void interrupt(struct channel *ch)
 
 	if (vp == VMBUS_VP_INTERRUPT_DISABLED)
 		return;
-	counter_add(&ch->device->counters.interrupts, 1);
+	counter_add_shared(&ch->device->counters.interrupts, 1);
 	if (ch->interrupt_bits)
 		interrupt_legacy(ch);
 	else
@@ -58,7 +58,7 @@ static void interrupt(struct channel *ch)
 
 static void start_moment(struct channel *ch)
 {
-	loop_timer_set(ch->device->loop, &ch->moment, loop_now() + gather_moment_ns(&ch->gather));
+	loop_timer_set(ch->loop, &ch->moment, loop_now() + gather_moment_ns(&ch->gather));
 }
 
 /* Is the interrupt for what was just committed to wait? */
@@ -71,10 +71,27 @@ static bool hold_back(struct channel *ch)
 	return true;
 }
 
+/* Channels of a device may be on several loops, and count together: once a batch. */
+static void tell_counters(struct channel *ch)
+{
+	struct channel_counters *counters = &ch->device->counters;
+
+	if (ch->packets)
+		counter_add_shared(&counters->packets, ch->packets);
+	if (ch->completions)
+		counter_add_shared(&counters->completions, ch->completions);
+	if (ch->sent)
+		counter_add_shared(&counters->sent, ch->sent);
+	ch->packets = ch->completions = ch->sent = 0;
+}
+
 /* What was written, and the room of what was read: one interrupt for both. */
 static void show(struct channel *ch)
 {
-	bool signal = ring_in_commit(&ch->in);
+	bool signal;
+
+	tell_counters(ch);
+	signal = ring_in_commit(&ch->in);
 
 	if (ring_out_commit(&ch->out) && !hold_back(ch))
 		signal = true;
@@ -105,7 +122,7 @@ void channel_complete(struct channel *ch, uint64_t trans_id, const void *payload
 	assert(ch->outstanding > 0);
 	ch->outstanding--;
 	ch->answered = true;
-	counter_add(&ch->device->counters.completions, 1);
+	ch->completions++;
 	if (ring_out_write(&ch->out, &message, ch->reserve) < 0)
 		ch->failing = -EPROTO;
 	later(ch);
@@ -119,7 +136,7 @@ int channel_send(struct channel *ch, const struct ring_message *message)
 		return -ENOTCONN;
 	r = ring_out_write(&ch->out, message, 0);
 	if (r == 0) {
-		counter_add(&ch->device->counters.sent, 1);
+		ch->sent++;
 	} else if (r == -EAGAIN) {
 		ch->room_wanted = ring_out_space(message->list_len, message->payload_len);
 	} else if (r == -EPROTO) {
@@ -155,7 +172,7 @@ static int take_packet(struct channel *ch)
 		ring_out_unreserve(&ch->out, ch->reserve);
 	if (r < 0)
 		return r;
-	counter_add(&ch->device->counters.packets, 1);
+	ch->packets++;
 	if (packet.wants_completion)
 		ch->outstanding++;
 	return ops->packet(ctx, ch, &packet);
@@ -220,15 +237,16 @@ static void begin_ending(struct channel *ch)
 	const struct vmbus_device_config *device = &ch->device->config;
 
 	ch->state = CHANNEL_ENDING;
-	loop_timer_cancel(ch->device->loop, &ch->poll);
-	loop_timer_cancel(ch->device->loop, &ch->moment);
+	tell_counters(ch);
+	loop_timer_cancel(ch->loop, &ch->poll);
+	loop_timer_cancel(ch->loop, &ch->moment);
 	loop_defer_cancel(&ch->work);
 	device->ops->close(device->ctx, ch);
 }
 
 static void fail(struct channel *ch, int why)
 {
-	counter_add(&ch->device->counters.failures, 1);
+	counter_add_shared(&ch->device->counters.failures, 1);
 	if (why != -ECANCELED)
 		log_guest(&ch->device->log, LOG_WARNING,
 			  "%s: channel %u: the guest broke the protocol (%s); the channel is dead",
@@ -279,7 +297,7 @@ static uint64_t look_after(struct channel *ch)
 
 static void set_poll(struct channel *ch)
 {
-	struct loop *loop = ch->device->loop;
+	struct loop *loop = ch->loop;
 	const uint64_t after = look_after(ch);
 
 	if (!after)
@@ -320,7 +338,7 @@ static void on_poll(struct loop_timer *timer)
 	if (waiting || ch->silent)
 		later(ch);
 	else
-		loop_timer_set(ch->device->loop, &ch->poll, loop_now() + POLL_NS);
+		loop_timer_set(ch->loop, &ch->poll, loop_now() + POLL_NS);
 }
 
 static void on_moment(struct loop_timer *timer)
@@ -351,7 +369,7 @@ void channel_fail(struct channel *ch, const char *why)
 
 static void arm_wake(struct channel *ch)
 {
-	struct io_uring_sqe *sqe = loop_sqe(ch->device->loop, &ch->wake_op);
+	struct io_uring_sqe *sqe = loop_sqe(ch->loop, &ch->wake_op);
 
 	ch->wake_armed = sqe != NULL;
 	if (sqe)
@@ -367,7 +385,7 @@ static void finish_stop(struct channel *ch)
 		return;
 	ch->state = CHANNEL_CLOSED;
 	ch->stop_wanted = false;
-	counter_add(&ch->device->counters.closes, 1);
+	counter_add_shared(&ch->device->counters.closes, 1);
 	loop_post(ch->device->bus->loop, &ch->stopped_task);
 }
 
@@ -380,7 +398,7 @@ static void on_wake(struct loop_op *op, int res, unsigned int flags)
 		finish_stop(ch);
 		return;
 	}
-	counter_add(&ch->device->counters.wakes, 1);
+	counter_add_shared(&ch->device->counters.wakes, 1);
 	arm_wake(ch);
 	later(ch);
 }
@@ -402,6 +420,7 @@ int channel_begin(struct channel *ch)
 	ch->answered = ch->silent = false;
 	ch->room_wanted = 0;
 	ch->failing = 0;
+	ch->packets = ch->completions = ch->sent = 0;
 	ch->private = NULL;
 	ch->wake_op.done = on_wake;
 	ch->poll.fired = on_poll;
@@ -416,7 +435,7 @@ int channel_begin(struct channel *ch)
 		loop_defer_cancel(&ch->work);
 		return r;
 	}
-	counter_add(&ch->device->counters.opens, 1);
+	counter_add_shared(&ch->device->counters.opens, 1);
 	arm_wake(ch);
 	if (!ch->wake_armed)
 		channel_fail(ch, "io_uring takes nothing");
@@ -438,7 +457,7 @@ void channel_closed(struct channel *ch)
 	assert(ch->state == CHANNEL_ENDING);
 	ch->state = CHANNEL_ENDED;
 	if (ch->wake_armed)
-		loop_cancel(ch->device->loop, &ch->wake_op);
+		loop_cancel(ch->loop, &ch->wake_op);
 	finish_stop(ch);
 }
 
@@ -447,6 +466,11 @@ void channel_closed(struct channel *ch)
 unsigned int channel_index(const struct channel *ch)
 {
 	return ch->index;
+}
+
+struct loop *channel_loop(const struct channel *ch)
+{
+	return ch->loop;
 }
 
 struct vmbus_device *channel_device(const struct channel *ch)

@@ -3,9 +3,13 @@
  * The VSP interface: what storage, network, balloon and integration services are written against.
  *
  * A device (struct vmbus_device) is offered to the guest as a primary channel and as many
- * sub-channels as it wants. A channel that the guest has opened has two rings and belongs to its
- * device's loop: every callback of struct channel_ops comes on that loop, and every function here
- * belongs to it, except where said.
+ * sub-channels as it wants. A channel that the guest has opened has two rings and belongs to a
+ * loop: every callback of struct channel_ops comes on that loop, and every function here belongs to
+ * it, except where said.
+ *
+ * All channels of a device are on its loop, or they are spread over several. Then their callbacks
+ * come in parallel, and in no order: a sub-channel may be opened or closed while the primary
+ * channel is, or after it was.
  *
  * The layer below drains the guest's ring in batches, has room for the answer before it takes the
  * question, commits answers once a pass of the loop, and decides once a batch about an interrupt. A
@@ -17,6 +21,7 @@
 
 #include <sys/uio.h>
 
+#include "vmbus/gpadl.h"
 #include "vmbus/guid.h"
 #include "vmbus/ring.h"
 #include "vmm/loop.h"
@@ -67,10 +72,16 @@ struct vmbus_device_config {
 	const struct channel_ops *ops;
 	void *ctx;         /* the first argument of the callbacks */
 	struct loop *loop; /* the device's; NULL: the bus's own */
+	/* Or channel i is on loops[i % loop_count]; only read while the device is added. */
+	struct loop *const *loops;
+	unsigned int loop_count;
 	unsigned int sub_channels_max;
 	/* vmbus_device_remove() is done: nothing calls the device any more. On the bus' loop. */
 	void (*removed)(void *ctx);
 };
+
+/* Any thread. */
+struct loop *vmbus_loop(const struct vmbus *bus);
 
 /* On the bus' loop, or before it runs. -ENOSPC, -EEXIST, -ENOMEM. */
 int vmbus_device_add(struct vmbus *bus, const struct vmbus_device_config *config, struct error *err,
@@ -88,6 +99,7 @@ void vmbus_device_offer_sub_channels(struct vmbus_device *device, unsigned int c
 
 /* 0: the primary channel; else the sub-channel's number. */
 unsigned int channel_index(const struct channel *channel);
+struct loop *channel_loop(const struct channel *channel);
 struct vmbus_device *channel_device(const struct channel *channel);
 /* What the guest gave when it opened the channel: 120 bytes. */
 const uint8_t *channel_user_data(const struct channel *channel);
@@ -129,6 +141,34 @@ void channel_fail(struct channel *channel, const char *why);
  */
 int channel_gpa_iov(const struct channel *channel, const struct ring_packet *packet,
 		    struct iovec *iov, size_t max, size_t *count, uint64_t *ret_len) must_check;
+
+/*
+ * A buffer that the guest has lent to the channel as a GPADL: held from held() on, which says 0, to
+ * channel_release(). Until then the guest's wish to have it back waits. Both answers come on the
+ * channel's loop, never from inside; before channel_closed() everything must be released, and no
+ * answer be outstanding.
+ */
+struct channel_hold {
+	/*
+	 * The device's. @result: 0; -ENOENT the channel has no such GPADL, or the guest wants it
+	 * back; -EINVAL it has more ranges than one; -ENOMEM.
+	 */
+	void (*held)(struct channel_hold *hold, int result);
+	void (*released)(struct channel_hold *hold);
+	/* Once held. For any thread. */
+	struct gpadl_view view;
+
+	/* The channel's. */
+	struct channel *channel;
+	uint32_t handle;
+	int result;
+	bool busy;
+	struct gpadl *gpadl; /* NULL: not held */
+	struct loop_task task;
+};
+
+void channel_hold(struct channel *channel, struct channel_hold *hold, uint32_t handle);
+void channel_release(struct channel_hold *hold);
 
 /* Of all channels of the device, for the life of the device; readable from any thread. */
 struct channel_counters {

@@ -3,13 +3,13 @@
  * The inside of the bus and its channels, for bus.c, device.c, channel_open.c and channel.c alone.
  *
  * A channel lives on two loops. The bus' loop has what the control plane deals with: the offer,
- * GPADLs, mappings, connections. The device's loop has the rings and the device's callbacks. They
+ * GPADLs, mappings, connections. The channel's own has the rings and the device's callbacks. They
  * hand a channel to each other by tasks, one at a time:
  *
- *	bus: map, connect -> start -> device: open() -> started -> bus: answer the guest
- *	bus: closing -> stop -> device: close() .. channel_closed() -> stopped -> bus: unmap, answer
+ *	bus: map, connect -> start -> own: open() -> started -> bus: answer the guest
+ *	bus: closing -> stop -> own: close() .. channel_closed() -> stopped -> bus: unmap, answer
  *
- * Between started and stopped, and on the way there, the rings belong to the device's loop.
+ * Between started and stopped, and on the way there, the rings belong to the channel's loop.
  */
 #pragma once
 
@@ -29,6 +29,7 @@ enum channel_state {
 struct channel {
 	struct vmbus_device *device;
 	unsigned int index;
+	struct loop *loop; /* its own */
 
 	/* --- The bus' loop. --- */
 	struct vmbus_offer offer;
@@ -50,7 +51,7 @@ struct channel {
 	_Atomic uint64_t *interrupt_bits; /* of old protocols; NULL: event flags */
 	_Atomic uint32_t target_vp;
 
-	/* --- The device's loop. --- */
+	/* --- The channel's loop. --- */
 	enum channel_state state;
 	bool stop_wanted; /* the bus waits for stopped */
 	struct ring_in in;
@@ -72,12 +73,14 @@ struct channel {
 	struct loop_timer moment; /* armed while an interrupt is held back */
 	bool moment_over;
 	uint64_t noted; /* packets that @gather knows of */
+	/* Not yet in the device's counters. */
+	uint32_t packets, completions, sent;
 	struct loop_op wake_op;
 	uint64_t wake_value;
 	bool wake_armed;
 	void *private;
 
-	struct loop_task start_task, stop_task, retarget_task;        /* to the device's loop */
+	struct loop_task start_task, stop_task, retarget_task;        /* to its own loop */
 	struct loop_task started_task, stopped_task, retargeted_task; /* to the bus' loop */
 };
 
@@ -85,7 +88,6 @@ struct vmbus_device {
 	struct vmbus *bus;
 	struct vmbus_device *prev, *next;
 	struct vmbus_device_config config;
-	struct loop *loop;
 	struct channel_counters counters;
 	struct log_limit log;
 
@@ -126,7 +128,7 @@ void channel_start_open(struct channel *channel, const struct vmbus_open *open);
 void channel_start_close(struct channel *channel);
 void channel_retarget(struct channel *channel, unsigned int vp);
 
-/* channel.c: the device's loop. */
+/* channel.c: the channel's loop. */
 int channel_begin(struct channel *channel) must_check;
 void channel_end(struct channel *channel);
 void channel_work(struct loop_deferred *deferred);

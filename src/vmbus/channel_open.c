@@ -89,7 +89,7 @@ void channel_start_open(struct channel *ch, const struct vmbus_open *open)
 		vmbus_offer_opened(&ch->offer, VMBUS_STATUS_INSUFFICIENT_RESOURCES);
 		return;
 	}
-	loop_post(ch->device->loop, &ch->start_task);
+	loop_post(ch->loop, &ch->start_task);
 }
 
 static void run_start(struct loop_task *task)
@@ -117,7 +117,7 @@ void channel_start_close(struct channel *ch)
 	ch->stopping = true;
 	if (ch->index == 0)
 		device_revoke_sub_channels(ch->device);
-	loop_post(ch->device->loop, &ch->stop_task);
+	loop_post(ch->loop, &ch->stop_task);
 }
 
 static void run_stop(struct loop_task *task)
@@ -137,11 +137,11 @@ static void run_stopped(struct loop_task *task)
 
 /* --- Retargeting. -------------------------------------------------------------------------- */
 
-/* Once the device's loop has been asked, every interrupt that it sends goes to the new VP. */
+/* Once the channel's loop has been asked, every interrupt that it sends goes to the new VP. */
 void channel_retarget(struct channel *ch, unsigned int vp)
 {
 	atomic_store(&ch->target_vp, vp);
-	loop_post(ch->device->loop, &ch->retarget_task);
+	loop_post(ch->loop, &ch->retarget_task);
 }
 
 static void run_retarget(struct loop_task *task)
@@ -160,10 +160,20 @@ static void run_retargeted(struct loop_task *task)
 
 /* --- Creation. ----------------------------------------------------------------------------- */
 
+static struct loop *loop_of(const struct vmbus_device *device, unsigned int index)
+{
+	const struct vmbus_device_config *config = &device->config;
+
+	if (config->loop_count)
+		return config->loops[index % config->loop_count];
+	return config->loop ? config->loop : device->bus->loop;
+}
+
 void channel_init(struct channel *ch, struct vmbus_device *device, unsigned int index)
 {
 	ch->device = device;
 	ch->index = index;
+	ch->loop = loop_of(device, index);
 	ch->eventfd = -1;
 	ch->start_task.run = run_start;
 	ch->started_task.run = run_started;

@@ -132,7 +132,6 @@ int vmbus_device_add(struct vmbus *bus, const struct vmbus_device_config *config
 		return error_set(err, -ENOMEM, "out of memory");
 	device->bus = bus;
 	device->config = *config;
-	device->loop = config->loop ? config->loop : bus->loop;
 	device->offer_task.run = run_offer;
 	device->removed_task.run = run_removed;
 	device->channel_count = count;

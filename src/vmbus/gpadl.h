@@ -13,8 +13,8 @@
  * Who holds a GPADL keeps it from going away: its teardown is put off until the last hold ends.
  *
  * One table a VMBus connection. Everything here belongs to the control plane's thread, except that
- * gpadl_read(), gpadl_write(), gpadl_iov() and the two lengths work on any thread for a GPADL that
- * is held. No KVM, no SynIC.
+ * gpadl_read(), gpadl_write(), gpadl_iov(), gpadl_view() and the two lengths work on any thread for
+ * a GPADL that is held. No KVM, no SynIC.
  */
 #pragma once
 
@@ -138,6 +138,28 @@ int gpadl_write(const struct gpadl *gpadl, uint32_t range, uint64_t offset, cons
 /* For device I/O; as mem_iov(). */
 int gpadl_iov(const struct gpadl *gpadl, uint32_t range, uint64_t offset, uint64_t len,
 	      struct iovec *iov, size_t max, size_t *count) must_check;
+
+/*
+ * A buffer: the bytes of a GPADL of one range, and where they are in the process, for who gets at
+ * them often. Of its holder, as long as he holds it.
+ */
+struct gpadl_view {
+	uint8_t **pages;
+	uint32_t offset; /* of the first byte, in the first page */
+	uint32_t len;
+};
+
+/* -EINVAL: more ranges than one; -ENOMEM. */
+int gpadl_view(const struct gpadl *gpadl, struct gpadl_view *ret) must_check;
+/* A zeroed one is fine, and left so. */
+void gpadl_view_finish(struct gpadl_view *view);
+/* As gpadl_iov(), _read() and _write(). */
+int gpadl_view_iov(const struct gpadl_view *view, uint64_t offset, uint64_t len, struct iovec *iov,
+		   size_t max, size_t *count) must_check;
+int gpadl_view_read(const struct gpadl_view *view, uint64_t offset, void *buf,
+		    size_t len) must_check;
+int gpadl_view_write(const struct gpadl_view *view, uint64_t offset, const void *buf,
+		     size_t len) must_check;
 
 /*
  * Maps pages [@first, @first + @count) of a GPADL of one page-aligned range for vmbus/ring.h: a
