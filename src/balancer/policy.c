@@ -66,6 +66,20 @@ uint64_t policy_committed(uint32_t pressure, uint64_t assigned)
 
 /* --- What there is. ------------------------------------------------------------------------- */
 
+static void keep_to_budget(struct policy_run *run, uint64_t base)
+{
+	const uint64_t budget = run->settings->budget;
+	const uint64_t room = budget > base ? budget - base : 0;
+	const uint64_t over = budget < base ? base - budget : 0;
+
+	if (budget == 0)
+		return;
+	run->give = min_of(run->give, room);
+	run->short_of = max_of(run->short_of, over);
+	run->totals->spare = min_of(run->totals->spare, room);
+	run->totals->short_of = max_of(run->totals->short_of, over);
+}
+
 /* Left over when all that was promised has been touched and the reserve is whole. */
 static void weigh_host(struct policy_run *run, const struct policy_host *host, uint64_t base)
 {
@@ -83,6 +97,7 @@ static void weigh_host(struct policy_run *run, const struct policy_host *host, u
 		totals->short_of = bound - available;
 		run->short_of = totals->short_of > slack ? totals->short_of : 0;
 	}
+	keep_to_budget(run, base);
 	totals->supply = base + run->give;
 	totals->supply -= min_of(totals->supply, run->short_of);
 	totals->stalled = host->swapping || host->stall > run->settings->stall;

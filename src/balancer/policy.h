@@ -34,6 +34,7 @@
 struct policy_settings {
 	uint64_t reserve;         /* of the host, bytes: never given to guests ... */
 	uint32_t reserve_percent; /* ... or so much of its memory, if that is more */
+	uint64_t budget;          /* for all guests together, bytes; 0: what the host has */
 	uint32_t dead_band;       /* percent of what a VM has: less than that is not moved */
 	uint32_t step_up;         /* percent of what a VM has: at most so much more at once */
 	uint32_t step_down;       /* as much less, unless the host itself is short */
@@ -68,7 +69,8 @@ struct policy_vm {
 /* Kept between decisions by the caller; all zero: nothing is known yet. */
 struct policy_state {
 	uint64_t seen_ns;          /* 0: never */
-	uint64_t peak, peak_ns;    /* demand, and when it was last so high */
+	uint64_t peak, before;     /* highest demand of this stretch of time, and of the last one */
+	uint64_t stretch_ns;       /* when this one began; 0: not yet */
 	uint64_t assigned, target; /* of the last sample ... */
 	uint64_t changed_ns;       /* ... and when one of them last changed */
 	uint64_t no_more_ns;       /* until then the guest is not asked to take more */

@@ -13,9 +13,6 @@
 /* So long after a change the guest's available memory is not compared with its size. */
 #define SETTLED_NS (5 * NSEC_PER_SEC)
 
-/* A surplus that was held goes by half in so long. */
-#define DECAY_NS (10 * NSEC_PER_SEC)
-
 /* What cannot move is tried again after so many times the time after which that was noticed. */
 #define STUCK_PAUSES 6
 
@@ -92,27 +89,23 @@ static void remember_moves(const struct policy_settings *settings, uint64_t now,
 		state->no_less_ns = now + STUCK_PAUSES * settings->stuck_ns;
 }
 
-/* The highest demand of late. Of a VM seen for the first time: what it has is what it needed. */
-static void remember_peak(const struct policy_settings *settings, uint64_t now, uint64_t demand,
-			  const struct policy_vm *vm, struct policy_state *state)
+/*
+ * The highest demand of late: of this stretch of time and the one before, so that demand that comes
+ * and goes is not followed. Of a VM seen for the first time, what it has is what it needed.
+ */
+static uint64_t remember_peak(const struct policy_settings *settings, uint64_t now, uint64_t demand,
+			      const struct policy_vm *vm, struct policy_state *state)
 {
-	uint64_t past;
-
-	if (state->peak_ns == 0) {
+	if (state->stretch_ns == 0) {
 		state->peak = vm->assigned / (100 + vm->buffer) * 100;
-		state->peak_ns = now;
-	}
-	if (demand >= state->peak) {
+		state->stretch_ns = now;
+	} else if (now - state->stretch_ns >= settings->hold_ns) {
+		state->before = state->peak;
 		state->peak = demand;
-		state->peak_ns = now;
-		return;
+		state->stretch_ns = now;
 	}
-	if (now - state->peak_ns <= settings->hold_ns)
-		return;
-	past = min_of(now - state->seen_ns, DECAY_NS);
-	/* Sizes are below 2^46, milliseconds below 2^14. */
-	state->peak -=
-		(state->peak - demand) * (past / NSEC_PER_MSEC) / (2 * DECAY_NS / NSEC_PER_MSEC);
+	state->peak = max_of(state->peak, demand);
+	return max_of(state->peak, state->before);
 }
 
 /* --- What it should have. ------------------------------------------------------------------- */
@@ -140,7 +133,7 @@ static void set_wants(const struct policy_settings *settings, uint64_t now,
 		      struct policy_slot *slot)
 {
 	const uint64_t low = min_of(max_of(vm->minimum, vm->floor), vm->maximum);
-	uint64_t demand = min_of(vm->demand, vm->maximum), need = demand, used;
+	uint64_t demand = min_of(vm->demand, vm->maximum), need = demand, used, peak;
 
 	if (used_of(now, vm, state, &used)) {
 		slot->thrashing = vm->available < vm->assigned / THRASHING_PART;
@@ -148,12 +141,11 @@ static void set_wants(const struct policy_settings *settings, uint64_t now,
 			demand = min_of(used, vm->maximum);
 		need = min_of(demand, policy_with_buffer(used, vm->buffer));
 	}
-	remember_peak(settings, now, demand, vm, state);
+	peak = remember_peak(settings, now, demand, vm, state);
 	slot->low = low;
 	slot->need = in_chunks(need, low, vm->maximum);
 	slot->ideal = in_chunks(policy_with_buffer(demand, vm->buffer), slot->need, vm->maximum);
-	slot->limit =
-		in_chunks(policy_with_buffer(state->peak, vm->buffer), slot->ideal, vm->maximum);
+	slot->limit = in_chunks(policy_with_buffer(peak, vm->buffer), slot->ideal, vm->maximum);
 }
 
 /* What does not move stays where it is, and its promise is taken back. */

@@ -67,15 +67,17 @@ START_TEST(held_then_let_go)
 	want_after(1);
 	want_after(29);
 	ck_assert(is_about(slot.limit, GiB(4)));
-	for (int i = 0; i < 100; i++)
-		want_after(1);
-	ck_assert_uint_lt(slot.limit, GiB(2) / 100 * 125);
-	/* A new peak counts from now on. */
+	want_after(1);
+	want_after(30);
+	ck_assert(is_about(slot.limit, GiB(2) / 100 * 120));
+	/* A new peak is held, until a stretch without it is over. */
 	vm.demand = GiB(3);
 	want_after(1);
 	vm.demand = GiB(1);
-	want_after(20);
+	want_after(29);
 	ck_assert(is_about(slot.limit, GiB(3) / 100 * 120));
+	want_after(30);
+	ck_assert(is_about(slot.limit, GiB(1) / 100 * 120));
 }
 END_TEST
 
