@@ -16,3 +16,4 @@ int cmd_control(int argc, char **argv); /* pause, resume, reset, nmi, kill */
 int cmd_attach_disk(int argc, char **argv);
 int cmd_detach_disk(int argc, char **argv);
 int cmd_disk(int argc, char **argv);
+int cmd_balance(int argc, char **argv);

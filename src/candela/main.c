@@ -35,6 +35,7 @@ static const struct command commands[] = {
 	{"events", cmd_events, "show what happens to a VM"},
 	{"attach-disk", cmd_attach_disk, "add a disk to a VM that runs"},
 	{"detach-disk", cmd_detach_disk, "take one away"},
+	{"balance", cmd_balance, "move memory between the VMs that run"},
 };
 
 static void usage(FILE *out)
