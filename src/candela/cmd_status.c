@@ -57,6 +57,8 @@ static void show(struct json_object *status)
 	row("engine", show_text(status, "engine"));
 	number_row("resets", show_number(status, "resets"));
 	row("serial", show_text(status, "serial"));
+	row("heartbeat", show_text(status, "heartbeat"));
+	row("software", show_text(status, "applications"));
 	row("candela", show_text(status, "version"));
 	if (!json_object_object_get_ex(status, "disks", &disks) ||
 	    !json_object_is_type(disks, json_type_array))

@@ -53,6 +53,12 @@ static const char *const switch_names[] = {"auto", "on", "off", NULL};
 		.group = CONFIG_GROUP_HYPERV,                                                      \
 	}
 
+#define SERVICE(name, member, help_)                                                               \
+	{                                                                                          \
+		.key = "services." name, CONFIG_AT_BOOL(VM, services.member), .preset = "true",    \
+		.help = help_, .group = CONFIG_GROUP_HYPERV,                                       \
+	}
+
 static const char *const engine_names[] = {
 	[CONFIG_ENGINE_AUTO] = "auto",
 	[CONFIG_ENGINE_KERNEL] = "kernel",
@@ -331,6 +337,13 @@ static const struct config_row vm_rows[] = {
 		      "extended hypercalls: pages given back without a balloon"),
 	HYPERV_SWITCH("sint-polling", sint_polling, "synthetic interrupts that guests poll for"),
 	HYPERV_SWITCH("no-auto-eoi", no_auto_eoi, "asks guests not to use AutoEOI"),
+
+	/* Integration services. */
+	SERVICE("shutdown", shutdown, "\"candela stop\" asks the guest to shut down"),
+	SERVICE("heartbeat", heartbeat, "the guest's kernel is asked whether it is alive"),
+	SERVICE("time-sync", time_sync, "the guest is told the host's time"),
+	SERVICE("key-values", key_values, "the guest and the host exchange named values"),
+	SERVICE("snapshots", snapshots, "the guest's file systems can be frozen for a copy"),
 
 	/* How it ends. */
 	{
