@@ -189,6 +189,7 @@ void machine_restart(struct machine *m, const char *detail)
 	log_info("reset: %s", detail);
 	vcpu_set_stop(&m->vcpus);
 	machine_event(m, "reset", detail);
+	machine_reset_services(m);
 	machine_quiesce(m, go_on_after_reset);
 }
 

@@ -143,6 +143,7 @@ int machine_create_services(struct machine *m, struct error *err) must_check;
 void machine_destroy_services(struct machine *m);
 void machine_pause_services(struct machine *m);
 void machine_resume_services(struct machine *m);
+void machine_reset_services(struct machine *m);
 /* The VM is over: nobody is to wait for its guest any more. */
 void machine_end_services(struct machine *m);
 

@@ -53,6 +53,19 @@ static int create_timesync(struct machine *m, struct error *err)
 	return ic_timesync_create(&config, err, &m->services->timesync);
 }
 
+static void on_expired(void *ctx)
+{
+	machine_event(ctx, "freeze-expired", NULL);
+}
+
+static int create_vss(struct machine *m, struct error *err)
+{
+	const struct ic_vss_config config = {
+		.bus = m->vmbus, .loop = m->loop, .expired = on_expired, .ctx = m};
+
+	return ic_vss_create(&config, err, &m->services->vss);
+}
+
 int machine_create_services(struct machine *m, struct error *err)
 {
 	const struct config_services *config = &m->config->services;
@@ -72,6 +85,10 @@ int machine_create_services(struct machine *m, struct error *err)
 		r = create_heartbeat(m, err);
 	if (r == 0 && config->time_sync)
 		r = create_timesync(m, err);
+	if (r == 0 && config->key_values)
+		r = ic_kvp_create(m->vmbus, m->loop, m->config->name, err, &s->kvp);
+	if (r == 0 && config->snapshots)
+		r = create_vss(m, err);
 	return r;
 }
 
@@ -85,6 +102,8 @@ void machine_destroy_services(struct machine *m)
 	ic_shutdown_destroy(s->shutdown);
 	ic_heartbeat_destroy(s->heartbeat);
 	ic_timesync_destroy(s->timesync);
+	ic_kvp_destroy(s->kvp);
+	ic_vss_destroy(s->vss);
 	free(s);
 }
 
@@ -110,10 +129,23 @@ void machine_resume_services(struct machine *m)
 		ic_timesync_resume(s->timesync);
 }
 
+void machine_reset_services(struct machine *m)
+{
+	if (m->services && m->services->heartbeat)
+		ic_heartbeat_reset(m->services->heartbeat);
+}
+
 void machine_end_services(struct machine *m)
 {
-	if (m->services)
-		machine_end_stop(m);
+	struct machine_services *s = m->services;
+
+	if (!s)
+		return;
+	machine_end_stop(m);
+	if (s->kvp)
+		ic_kvp_cancel(s->kvp);
+	if (s->vss)
+		ic_vss_cancel(s->vss);
 }
 
 /* --- What is told and asked. ----------------------------------------------------------------- */
@@ -133,6 +165,10 @@ int machine_put_services(struct json_object *o, const struct machine *m)
 
 	if (s && s->heartbeat)
 		r = put_heartbeat(o, s->heartbeat);
+	if (r == 0 && s && s->vss)
+		r = json_put_string(o, "file-systems", machine_freeze_state(s->vss));
+	if (r == 0 && s && s->kvp)
+		r = machine_put_guest(o, s->kvp);
 	return r;
 }
 

@@ -8,8 +8,10 @@
 #include "candela/control.h"
 #include "candela/machine_internal.h"
 #include "devices/ic/heartbeat.h"
+#include "devices/ic/kvp.h"
 #include "devices/ic/shutdown.h"
 #include "devices/ic/timesync.h"
+#include "devices/ic/vss.h"
 
 /* A call of "stop" that is answered when the guest has. */
 struct stop_waiter {
@@ -22,6 +24,8 @@ struct machine_services {
 	struct ic_shutdown *shutdown; /* any of them NULL: not wanted */
 	struct ic_heartbeat *heartbeat;
 	struct ic_timesync *timesync;
+	struct ic_kvp *kvp;
+	struct ic_vss *vss;
 	struct stop_waiter *stop_waiters;
 };
 
@@ -49,3 +53,19 @@ extern const char *const machine_stop_params[];
 void machine_run_stop(void *ctx, struct control_call *call, struct json_object *params);
 /* The VM is over: whoever waits for the guest's answer is told. */
 void machine_end_stop(struct machine *m);
+
+/* --- machine_kvp.c. -------------------------------------------------------------------------- */
+
+extern const char *const machine_kvp_set_params[], *const machine_kvp_delete_params[];
+void machine_run_kvp_list(void *ctx, struct control_call *call, struct json_object *params);
+void machine_run_kvp_set(void *ctx, struct control_call *call, struct json_object *params);
+void machine_run_kvp_delete(void *ctx, struct control_call *call, struct json_object *params);
+/* What the guest says of itself, as member "guest"; nothing when it has said nothing. */
+int machine_put_guest(struct json_object *o, struct ic_kvp *kvp) must_check;
+
+/* --- machine_freeze.c. ----------------------------------------------------------------------- */
+
+extern const char *const machine_freeze_params[];
+void machine_run_freeze(void *ctx, struct control_call *call, struct json_object *params);
+void machine_run_thaw(void *ctx, struct control_call *call, struct json_object *params);
+const char *machine_freeze_state(const struct ic_vss *vss);

@@ -34,6 +34,9 @@ static const struct command commands[] = {
 	{"kill", cmd_control, "end a VM at once"},
 	{"wait", cmd_wait, "wait until a VM has ended"},
 	{"events", cmd_events, "show what happens to a VM"},
+	{"kvp", cmd_kvp, "read and change values that a VM shares with its host"},
+	{"freeze", cmd_freeze, "freeze a VM's file systems, for a copy of its disks"},
+	{"thaw", cmd_thaw, "thaw them"},
 	{"attach-disk", cmd_attach_disk, "add a disk to a VM that runs"},
 	{"detach-disk", cmd_detach_disk, "take one away"},
 };

@@ -59,12 +59,14 @@ static void on_up(void *ctx)
 		beat(h);
 }
 
+/* A kernel that panics says goodbye to the bus: it was there, and is not any more. */
 static void on_down(void *ctx)
 {
 	struct ic_heartbeat *h = ctx;
 
 	loop_timer_cancel(h->config.loop, &h->timer);
-	set(h, h->paused ? IC_HEARTBEAT_PAUSED : IC_HEARTBEAT_NONE, IC_APPLICATIONS_UNKNOWN);
+	if (h->state == IC_HEARTBEAT_OK)
+		set(h, IC_HEARTBEAT_LOST, h->applications);
 }
 
 static void on_answer(void *ctx, uint32_t status, const void *body, uint32_t len)
@@ -118,6 +120,12 @@ void ic_heartbeat_resume(struct ic_heartbeat *h)
 	set(h, IC_HEARTBEAT_NONE, h->applications);
 	if (ic_is_up(&h->ic))
 		beat(h);
+}
+
+void ic_heartbeat_reset(struct ic_heartbeat *h)
+{
+	loop_timer_cancel(h->config.loop, &h->timer);
+	set(h, h->paused ? IC_HEARTBEAT_PAUSED : IC_HEARTBEAT_NONE, IC_APPLICATIONS_UNKNOWN);
 }
 
 enum ic_heartbeat_state ic_heartbeat_state(const struct ic_heartbeat *h)

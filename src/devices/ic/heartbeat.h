@@ -16,7 +16,7 @@ struct ic_heartbeat;
 enum ic_heartbeat_state {
 	IC_HEARTBEAT_NONE,   /* the guest has no driver for it, or not yet */
 	IC_HEARTBEAT_OK,     /* it answers */
-	IC_HEARTBEAT_LOST,   /* it has not for some time */
+	IC_HEARTBEAT_LOST,   /* it has not for some time, or its driver has gone */
 	IC_HEARTBEAT_PAUSED, /* the VM is paused */
 };
 
@@ -41,6 +41,8 @@ void ic_heartbeat_destroy(struct ic_heartbeat *heartbeat);
 /* A paused VM cannot answer; it has its whole time after that. */
 void ic_heartbeat_pause(struct ic_heartbeat *heartbeat);
 void ic_heartbeat_resume(struct ic_heartbeat *heartbeat);
+/* The machine is reset: nothing is lost if the guest does not answer from here on. */
+void ic_heartbeat_reset(struct ic_heartbeat *heartbeat);
 
 enum ic_heartbeat_state ic_heartbeat_state(const struct ic_heartbeat *heartbeat);
 /* "none", "ok", "lost", "paused". */
