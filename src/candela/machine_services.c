@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "hv-enlight/hv.h"
 #include "vmm/json_build.h"
@@ -66,12 +67,40 @@ static int create_vss(struct machine *m, struct error *err)
 	return ic_vss_create(&config, err, &m->services->vss);
 }
 
+/* A connection has two descriptors, and the usual limit is 1024 in all. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)!setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int create_hvsock(struct machine *m, struct error *err)
+{
+	const struct hvsock_config config = {
+		.bus = m->vmbus,
+		.loop = m->loop,
+		.path = m->config->vsock,
+	};
+
+	raise_file_limit();
+	return hvsock_create(&config, err, &m->services->hvsock);
+}
+
 int machine_create_services(struct machine *m, struct error *err)
 {
-	const struct config_services *config = &m->config->services;
+	const struct vm_config *vm = m->config;
+	const struct config_services *config = &vm->services;
 	struct machine_services *s;
 	int r = 0;
 
+	if (!m->vmbus && vm->vsock)
+		return error_set(err, -EINVAL,
+				 "vsock: it needs the VMBus: hyperv.identity, hyperv.synic or "
+				 "hyperv.vmbus has taken it away");
 	if (!m->vmbus)
 		return 0;
 	s = calloc(1, sizeof(*s));
@@ -89,6 +118,8 @@ int machine_create_services(struct machine *m, struct error *err)
 		r = ic_kvp_create(m->vmbus, m->loop, m->config->name, err, &s->kvp);
 	if (r == 0 && config->snapshots)
 		r = create_vss(m, err);
+	if (r == 0 && vm->vsock)
+		r = create_hvsock(m, err);
 	return r;
 }
 
@@ -104,6 +135,7 @@ void machine_destroy_services(struct machine *m)
 	ic_timesync_destroy(s->timesync);
 	ic_kvp_destroy(s->kvp);
 	ic_vss_destroy(s->vss);
+	hvsock_destroy(s->hvsock);
 	free(s);
 }
 
@@ -158,6 +190,16 @@ static int put_heartbeat(struct json_object *o, const struct ic_heartbeat *heart
 	return r < 0 || !applications ? r : json_put_string(o, "applications", applications);
 }
 
+static int put_hvsock(struct json_object *o, const struct machine *m, const struct hvsock *hvsock)
+{
+	struct json_object *v = json_object_new_object();
+	int r = json_put(o, "vsock", v);
+
+	if (r == 0)
+		r = json_put(v, "path", control_text(m->config->vsock));
+	return r < 0 ? r : json_put_integer(v, "connections", hvsock_connections(hvsock));
+}
+
 int machine_put_services(struct json_object *o, const struct machine *m)
 {
 	const struct machine_services *s = m->services;
@@ -169,6 +211,8 @@ int machine_put_services(struct json_object *o, const struct machine *m)
 		r = json_put_string(o, "file-systems", machine_freeze_state(s->vss));
 	if (r == 0 && s && s->kvp)
 		r = machine_put_guest(o, s->kvp);
+	if (r == 0 && s && s->hvsock)
+		r = put_hvsock(o, m, s->hvsock);
 	return r;
 }
 

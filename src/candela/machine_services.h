@@ -7,6 +7,7 @@
 
 #include "candela/control.h"
 #include "candela/machine_internal.h"
+#include "devices/hvsock/hvsock.h"
 #include "devices/ic/heartbeat.h"
 #include "devices/ic/kvp.h"
 #include "devices/ic/shutdown.h"
@@ -26,6 +27,7 @@ struct machine_services {
 	struct ic_timesync *timesync;
 	struct ic_kvp *kvp;
 	struct ic_vss *vss;
+	struct hvsock *hvsock;
 	struct stop_waiter *stop_waiters;
 };
 

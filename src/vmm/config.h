@@ -170,6 +170,7 @@ struct vm_config {
 	size_t disk_count;
 	struct config_hyperv hyperv;
 	struct config_services services;
+	const char *vsock; /* path of the socket for hvsocket; NULL: none */
 	enum config_rtc rtc;
 	enum config_on_reset on_reset;
 	enum config_on_panic on_panic;

@@ -233,6 +233,15 @@ static const struct config_row vm_rows[] = {
 		.group = CONFIG_GROUP_DEVICES,
 	},
 	{
+		.key = "vsock",
+		CONFIG_AT_PATH(VM, vsock),
+		.option = "vsock",
+		.metavar = "PATH",
+		.help = "Unix socket through which programs of the host connect to ports "
+			"(AF_VSOCK) of the guest; what the guest connects to is PATH_PORT",
+		.group = CONFIG_GROUP_DEVICES,
+	},
+	{
 		.key = "rtc",
 		CONFIG_AT_ENUM(VM, rtc, config_rtc),
 		.names = rtc_names,
