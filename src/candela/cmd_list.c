@@ -78,6 +78,7 @@ static void ask_all(struct vms *all)
 static void show_line(const struct vm *vm)
 {
 	char memory[32] = "-", uptime[32] = "-", pid[24] = "-", cpus[24] = "-";
+	const char *heartbeat = "-";
 
 	if (vm->status) {
 		show_bytes(show_number(vm->status, "memory"), memory);
@@ -87,15 +88,17 @@ static void show_line(const struct vm *vm)
 		snprintf(cpus, sizeof(cpus), "%llu",
 			 (unsigned long long)show_number(vm->status, "cpus"));
 	}
-	printf("%-24s %-14s %8s %5s %10s %10s\n", vm->name,
-	       vm->status ? show_text(vm->status, "state") : "no answer", pid, cpus, memory,
-	       uptime);
+	if (vm->status && *show_text(vm->status, "heartbeat"))
+		heartbeat = show_text(vm->status, "heartbeat");
+	printf("%-24s %-14s %8s %5s %10s %10s %9s\n", vm->name,
+	       vm->status ? show_text(vm->status, "state") : "no answer", pid, cpus, memory, uptime,
+	       heartbeat);
 }
 
 static void show_text_list(const struct vms *all)
 {
-	printf("%-24s %-14s %8s %5s %10s %10s\n", "NAME", "STATE", "PID", "CPUS", "MEMORY",
-	       "UPTIME");
+	printf("%-24s %-14s %8s %5s %10s %10s %9s\n", "NAME", "STATE", "PID", "CPUS", "MEMORY",
+	       "UPTIME", "HEARTBEAT");
 	for (size_t i = 0; i < all->count; i++)
 		if (all->vms[i].client)
 			show_line(&all->vms[i]);

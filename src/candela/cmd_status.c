@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "candela/command_args.h"
 #include "candela/commands.h"
@@ -40,9 +41,23 @@ static void show_disk(struct json_object *disk)
 	       (unsigned long long)(counters ? show_number(counters, "errors") : 0));
 }
 
+/* What the guest says of itself. */
+static void show_guest(struct json_object *guest)
+{
+	struct json_object *addresses;
+
+	row("guest", show_text(guest, "os"));
+	row("host name", show_text(guest, "host-name"));
+	if (!json_object_object_get_ex(guest, "addresses", &addresses) ||
+	    !json_object_is_type(addresses, json_type_array))
+		return;
+	for (size_t i = 0; i < json_object_array_length(addresses); i++)
+		row("address", json_object_get_string(json_object_array_get_idx(addresses, i)));
+}
+
 static void show(struct json_object *status)
 {
-	struct json_object *disks;
+	struct json_object *disks, *guest;
 	char text[32];
 
 	printf("%s\n", show_text(status, "name"));
@@ -57,6 +72,12 @@ static void show(struct json_object *status)
 	row("engine", show_text(status, "engine"));
 	number_row("resets", show_number(status, "resets"));
 	row("serial", show_text(status, "serial"));
+	row("heartbeat", show_text(status, "heartbeat"));
+	row("software", show_text(status, "applications"));
+	if (strcmp(show_text(status, "file-systems"), "thawed") != 0)
+		row("files", show_text(status, "file-systems"));
+	if (json_object_object_get_ex(status, "guest", &guest))
+		show_guest(guest);
 	row("candela", show_text(status, "version"));
 	if (!json_object_object_get_ex(status, "disks", &disks) ||
 	    !json_object_is_type(disks, json_type_array))

@@ -13,6 +13,10 @@ int cmd_status(int argc, char **argv);
 int cmd_wait(int argc, char **argv);
 int cmd_events(int argc, char **argv);
 int cmd_control(int argc, char **argv); /* pause, resume, reset, nmi, kill */
+int cmd_stop(int argc, char **argv);
+int cmd_kvp(int argc, char **argv);
+int cmd_freeze(int argc, char **argv);
+int cmd_thaw(int argc, char **argv);
 int cmd_attach_disk(int argc, char **argv);
 int cmd_detach_disk(int argc, char **argv);
 int cmd_disk(int argc, char **argv);

@@ -150,6 +150,7 @@ void machine_stop(struct machine *m, const struct machine_outcome *outcome)
 	loop_timer_cancel(m->loop, &m->timeout);
 	loop_timer_cancel(m->loop, &m->panic_silence);
 	machine_give_up_waiting_disks(m);
+	machine_end_services(m);
 	machine_quiesce(m, remove_disks);
 }
 
@@ -183,6 +184,7 @@ void machine_restart(struct machine *m, const char *detail)
 	log_info("reset: %s", detail);
 	vcpu_set_stop(&m->vcpus);
 	machine_event(m, "reset", detail);
+	machine_reset_services(m);
 	machine_quiesce(m, go_on_after_reset);
 }
 
@@ -374,6 +376,8 @@ static int build(struct machine *m, struct error *err, enum exit_status *status)
 	if (r == 0)
 		r = machine_create_storage(m, err);
 	if (r == 0)
+		r = machine_create_services(m, err);
+	if (r == 0)
 		r = load(m, err);
 	if (r < 0)
 		return r;
@@ -458,6 +462,7 @@ void machine_destroy(struct machine *m)
 	hv_destroy(m->hv);
 	irqchip_finish(&m->irqchip);
 	loop_destroy(m->loop);
+	machine_destroy_services(m);
 	machine_destroy_control(m);
 	if (m->signals_open)
 		close(m->signals.fd);

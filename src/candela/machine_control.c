@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "candela/control.h"
+#include "candela/machine_services.h"
 #include "candela/machine_storage.h"
 #include "candela/result.h"
 #include "devices/pc/pm.h"
@@ -182,6 +183,8 @@ static int put_status(struct json_object *o, const struct machine *m)
 		r = json_put(o, "serial", control_text(m->serial_path));
 	if (r == 0)
 		r = json_put_integer(o, "clients", control_client_count(m->control));
+	if (r == 0)
+		r = machine_put_services(o, m);
 	return r < 0 ? r : put_disks(o, m);
 }
 
@@ -241,6 +244,7 @@ static void pause_machine(struct machine *m)
 {
 	m->paused = true;
 	vcpu_set_stop(&m->vcpus);
+	machine_pause_services(m);
 	for (size_t i = 0; i < m->device_count; i++)
 		if (m->devices[i]->ops->pause && follows_pauses(m, m->devices[i]))
 			m->devices[i]->ops->pause(m->devices[i]);
@@ -257,6 +261,7 @@ static void resume_machine(struct machine *m)
 	/* Timers that expired meanwhile have kicked VPs that were not there to be kicked. */
 	for (unsigned int i = 0; i < m->vcpus.count; i++)
 		vcpu_kick(&m->vcpus.vcpus[i]);
+	machine_resume_services(m);
 	machine_event(m, "resumed", NULL);
 }
 
@@ -424,6 +429,12 @@ static const struct control_method methods[] = {
 	{.name = "resume", .run = run_resume},
 	{.name = "reset", .run = run_reset},
 	{.name = "kill", .run = run_kill},
+	{.name = "kvp.list", .run = machine_run_kvp_list},
+	{.name = "kvp.set", .run = machine_run_kvp_set, .params = machine_kvp_set_params},
+	{.name = "kvp.delete", .run = machine_run_kvp_delete, .params = machine_kvp_delete_params},
+	{.name = "freeze", .run = machine_run_freeze, .params = machine_freeze_params},
+	{.name = "thaw", .run = machine_run_thaw},
+	{.name = "stop", .run = machine_run_stop, .params = machine_stop_params},
 	{.name = "nmi", .run = run_nmi, .params = nmi_params},
 	{.name = "disk.add", .run = run_disk_add, .any_params = true},
 	{.name = "disk.remove", .run = run_disk_remove, .params = disk_remove_params},

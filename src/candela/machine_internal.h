@@ -32,6 +32,7 @@ struct rtc;
 struct pm;
 struct i8042;
 struct debug_exit;
+struct machine_services;
 struct machine_storage;
 struct pvpanic;
 
@@ -51,10 +52,11 @@ struct machine {
 	struct bus mmio;
 	struct boot_image *image;
 	struct vcpu_set vcpus;
-	struct hv *hv;                   /* NULL: the guest sees no hypervisor */
-	struct hv_test_device *hv_test;  /* NULL: not wanted */
-	struct vmbus *vmbus;             /* NULL: not wanted, or no SynIC for it */
-	struct machine_storage *storage; /* NULL: no disks */
+	struct hv *hv;                     /* NULL: the guest sees no hypervisor */
+	struct hv_test_device *hv_test;    /* NULL: not wanted */
+	struct vmbus *vmbus;               /* NULL: not wanted, or no SynIC for it */
+	struct machine_storage *storage;   /* NULL: no disks */
+	struct machine_services *services; /* NULL: no VMBus for them */
 	/* What to do once no device touches guest memory; NULL unless that is under way. */
 	void (*when_quiet)(struct machine *m);
 
@@ -134,6 +136,16 @@ void machine_give_up_waiting_disks(struct machine *m);
 void machine_remove_storage(struct machine *m, void (*then)(struct machine *m));
 /* Closes the images. -errno: one may not be whole, and @err says which. Whatever was built. */
 int machine_close_storage(struct machine *m, struct error *err) must_check;
+
+/* machine_services.c: the integration services. */
+int machine_create_services(struct machine *m, struct error *err) must_check;
+/* Once the loop is gone. */
+void machine_destroy_services(struct machine *m);
+void machine_pause_services(struct machine *m);
+void machine_resume_services(struct machine *m);
+void machine_reset_services(struct machine *m);
+/* The VM is over: nobody is to wait for its guest any more. */
+void machine_end_services(struct machine *m);
 
 /* machine.c: any thread; the loop acts on it. */
 void machine_report(struct machine *m, enum machine_end end, uint32_t value, const char *detail);

@@ -307,6 +307,16 @@ static void finish_vp(struct hv_vp *vp)
 	synic_vp_finish(&vp->synic);
 }
 
+/* KVM serves it from its clock; the MSR of a VP could only be read while that VP does not run. */
+static uint64_t reference_time(const struct hv *hv)
+{
+	struct kvm_clock_data clock = {0};
+
+	if (ioctl(hv->host.kvm->vm_fd, KVM_GET_CLOCK, &clock) < 0)
+		return reftime_now(&hv->time);
+	return clock.clock / (NSEC_PER_SEC / REFTIME_HZ);
+}
+
 const struct hv_engine hv_engine_kernel = {
 	.name = "kernel",
 	.served = served,
@@ -321,6 +331,7 @@ const struct hv_engine hv_engine_kernel = {
 	.hook_port = hook_port,
 	.exit = exit_hyperv,
 	.kicked = kicked,
+	.reference_time = reference_time,
 	.post = post,
 	.signal = signal_flag,
 	.bind_event = bind_event,

@@ -417,6 +417,11 @@ static void finish_vp(struct hv_vp *vp)
 	synic_vp_finish(&vp->synic);
 }
 
+static uint64_t reference_time(const struct hv *hv)
+{
+	return reftime_now(&hv->time);
+}
+
 const struct hv_engine hv_engine_user = {
 	.name = "user",
 	.served = served,
@@ -431,6 +436,7 @@ const struct hv_engine hv_engine_user = {
 	.hook_port = hook_port,
 	.exit = exit_hyperv,
 	.kicked = kicked,
+	.reference_time = reference_time,
 	.post = post,
 	.signal = signal_flag,
 	.bind_event = bind_event,

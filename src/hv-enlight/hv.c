@@ -259,6 +259,11 @@ bool hv_has_reference_tsc(const struct hv *hv)
 	return hv_has(hv, HV_FEATURE_REFERENCE_TIME) && hv->time.by_tsc;
 }
 
+uint64_t hv_reference_time(const struct hv *hv)
+{
+	return hv->engine->reference_time(hv);
+}
+
 void hv_hook_port(struct hv *hv, struct vcpu *vcpu, uint16_t port, uint32_t value)
 {
 	hv->engine->hook_port(&hv->vps[vcpu->index], port, value);

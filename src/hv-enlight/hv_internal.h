@@ -43,6 +43,8 @@ struct hv_engine {
 	void (*exit)(struct hv_vp *vp);
 	void (*kicked)(struct hv_vp *vp);
 
+	/* Any thread. */
+	uint64_t (*reference_time)(const struct hv *hv);
 	/* Any thread; as in synic.h. */
 	int (*post)(struct hv_vp *vp, unsigned int sint, const struct hv_message *message);
 	int (*signal)(struct hv_vp *vp, unsigned int sint, unsigned int flag);

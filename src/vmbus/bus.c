@@ -88,6 +88,19 @@ static void on_disconnected(void *ctx)
 		transport_close_event(bus->transport, LEGACY_CONNECTION_ID);
 	bus->legacy_open = false;
 	bus->interrupt_page = NULL;
+	if (bus->tl)
+		bus->tl->disconnected(bus->tl_ctx);
+}
+
+static int on_tl_connect(void *ctx, uint32_t id, const struct vmbus_guid *endpoint,
+			 const struct vmbus_guid *service, const struct vmbus_guid *silo)
+{
+	struct vmbus *bus = ctx;
+	int r = bus->tl ? bus->tl->connect(bus->tl_ctx, endpoint, service) : -ECONNREFUSED;
+
+	if (r == 0)
+		vmbus_server_tl_result(bus->server, id, VMBUS_STATUS_SUCCESS);
+	return r;
 }
 
 static void on_reset_done(void *ctx)
@@ -129,6 +142,7 @@ static const struct vmbus_server_ops server_ops = {
 	.close = on_close,
 	.modify = on_modify,
 	.released = on_released,
+	.tl_connect = on_tl_connect,
 };
 
 /* --- What comes over the SynIC. ------------------------------------------------------------ */
@@ -219,6 +233,10 @@ void vmbus_reset(struct vmbus *bus, void (*done)(void *ctx), void *ctx)
 struct loop *vmbus_loop(const struct vmbus *bus)
 {
 	return bus->loop;
+void vmbus_serve_tl(struct vmbus *bus, const struct vmbus_tl_ops *ops, void *ctx)
+{
+	bus->tl = ops;
+	bus->tl_ctx = ctx;
 }
 
 const struct vmbus_server_counters *vmbus_counters(const struct vmbus *bus)

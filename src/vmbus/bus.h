@@ -37,6 +37,21 @@ void vmbus_destroy(struct vmbus *bus);
  */
 void vmbus_reset(struct vmbus *bus, void (*done)(void *ctx), void *ctx);
 
+/* Who serves hvsocket; both on the bus' loop, and they may add and remove devices. */
+struct vmbus_tl_ops {
+	/*
+	 * The guest connects to @service from @endpoint. 0: a device of that class and instance was
+	 * added, from inside; -errno: refused.
+	 */
+	int (*connect)(void *ctx, const struct vmbus_guid *endpoint,
+		       const struct vmbus_guid *service);
+	/* The guest has gone; channels that it had opened are closed. */
+	void (*disconnected)(void *ctx);
+};
+
+/* @ops is to stay; NULL: nobody, every request is refused. */
+void vmbus_serve_tl(struct vmbus *bus, const struct vmbus_tl_ops *ops, void *ctx);
+
 const struct vmbus_server_counters *vmbus_counters(const struct vmbus *bus);
 const struct transport_counters *vmbus_transport_counters(const struct vmbus *bus);
 /* NULL while no guest is connected. */

@@ -112,6 +112,8 @@ struct vmbus {
 	int legacy_eventfd;               /* for their one event connection */
 	bool legacy_open;                 /* it is bound to that connection */
 	struct loop_fd legacy_watch;
+	const struct vmbus_tl_ops *tl; /* NULL: nobody serves hvsocket */
+	void *tl_ctx;
 	void (*reset_done)(void *ctx);
 	void *reset_ctx;
 };

@@ -152,6 +152,15 @@ struct config_hyperv {
 	enum config_vmbus_version vmbus_version; /* the highest that is agreed to */
 };
 
+/* Integration services; each needs the VMBus, and is not there without it. */
+struct config_services {
+	bool shutdown;
+	bool heartbeat;
+	bool time_sync;
+	bool key_values;
+	bool snapshots;
+};
+
 struct vm_config {
 	const char *name; /* NULL: nobody named it yet, see config_default_name() */
 	struct config_cpus cpus;
@@ -161,6 +170,8 @@ struct vm_config {
 	const struct config_disk *disks;
 	size_t disk_count;
 	struct config_hyperv hyperv;
+	struct config_services services;
+	const char *vsock; /* path of the socket for hvsocket; NULL: none */
 	enum config_rtc rtc;
 	enum config_on_reset on_reset;
 	enum config_on_panic on_panic;

@@ -53,6 +53,12 @@ static const char *const switch_names[] = {"auto", "on", "off", NULL};
 		.group = CONFIG_GROUP_HYPERV,                                                      \
 	}
 
+#define SERVICE(name, member, help_)                                                               \
+	{                                                                                          \
+		.key = "services." name, CONFIG_AT_BOOL(VM, services.member), .preset = "true",    \
+		.help = help_, .group = CONFIG_GROUP_HYPERV,                                       \
+	}
+
 static const char *const engine_names[] = {
 	[CONFIG_ENGINE_AUTO] = "auto",
 	[CONFIG_ENGINE_KERNEL] = "kernel",
@@ -227,6 +233,15 @@ static const struct config_row vm_rows[] = {
 		.group = CONFIG_GROUP_DEVICES,
 	},
 	{
+		.key = "vsock",
+		CONFIG_AT_PATH(VM, vsock),
+		.option = "vsock",
+		.metavar = "PATH",
+		.help = "Unix socket through which programs of the host connect to ports "
+			"(AF_VSOCK) of the guest; what the guest connects to is PATH_PORT",
+		.group = CONFIG_GROUP_DEVICES,
+	},
+	{
 		.key = "rtc",
 		CONFIG_AT_ENUM(VM, rtc, config_rtc),
 		.names = rtc_names,
@@ -332,6 +347,13 @@ static const struct config_row vm_rows[] = {
 	HYPERV_SWITCH("sint-polling", sint_polling, "synthetic interrupts that guests poll for"),
 	HYPERV_SWITCH("no-auto-eoi", no_auto_eoi, "asks guests not to use AutoEOI"),
 	HYPERV_SWITCH("eoi-assist", eoi_assist, "tells guests when an EOI is not needed"),
+
+	/* Integration services. */
+	SERVICE("shutdown", shutdown, "\"candela stop\" asks the guest to shut down"),
+	SERVICE("heartbeat", heartbeat, "the guest's kernel is asked whether it is alive"),
+	SERVICE("time-sync", time_sync, "the guest is told the host's time"),
+	SERVICE("key-values", key_values, "the guest and the host exchange named values"),
+	SERVICE("snapshots", snapshots, "the guest's file systems can be frozen for a copy"),
 
 	/* How it ends. */
 	{

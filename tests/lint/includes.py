@@ -35,7 +35,7 @@ LAYERS = {
 EXCEPTIONS = {('src/vmbus/transport.c', 'hv-enlight/synic.h')}
 
 # The VSPs of src/devices, by the beginning of a file's or a directory's name. A new VSP goes here.
-VSP = re.compile(r'^devices/(?:[^/]+/)*(?:storvsp|netvsp|balloon|ic)(?:[._/]|$)')
+VSP = re.compile(r'^devices/(?:[^/]+/)*(?:storvsp|netvsp|balloon|hvsock|ic)(?:[._/]|$)')
 
 # What works for any frontend: the backends' directories, and the codecs.
 BACKEND = re.compile(r'^devices/(?:block|net|char)/|^devices/(?:[^/]+/)*(?:scsi|rndis)(?:[._]|$)')
