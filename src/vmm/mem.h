@@ -71,18 +71,18 @@ const struct mem_region *mem_regions(const struct mem *mem, size_t *ret_count);
 uint64_t mem_window(const struct mem *mem, uint64_t *ret_gpa);
 
 /*
- * Makes the next @len bytes of the window RAM: *ret says where. The guest sees them when KVM has
- * been told (kvm_add_memory()). One thread at a time. -EINVAL: not a multiple of 2 MiB and of the
- * page size, or more than there is place for; -ENOMEM: the host has no such memory; with text.
+ * Prepares the next @len bytes of the window: *ret says where. KVM is told of them
+ * (kvm_add_memory()), and then mem_grow_done() makes them RAM for all threads; or mem_grow_undo()
+ * and they never were. One thread at a time. -EINVAL: not a multiple of 2 MiB and of the page size,
+ * or more than there is place for; -ENOMEM: the host has no such memory; all with text.
  */
 int mem_grow(struct mem *mem, uint64_t len, struct error *err, struct mem_region *ret) must_check;
-/* Bytes that mem_grow() has added. */
+void mem_grow_done(struct mem *mem, const struct mem_region *region);
+void mem_grow_undo(struct mem *mem, const struct mem_region *region);
+/* Bytes that have been added. */
 uint64_t mem_added(const struct mem *mem);
-/*
- * Takes the last @len of those bytes, a multiple as above, away again. Nobody may use them, no
- * other thread any memory, and KVM must not know of them any more.
- */
-void mem_shrink(struct mem *mem, uint64_t len);
+/* Takes all of them away again. No other thread may use memory, and KVM must have forgotten them. */
+void mem_shrink(struct mem *mem);
 
 /* Copies in and out. -EFAULT, and nothing copied, unless every byte is RAM. Length 0 is fine. */
 int mem_read(const struct mem *mem, uint64_t gpa, void *buf, size_t len) must_check;

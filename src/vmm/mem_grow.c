@@ -3,10 +3,8 @@
  * Guest memory that comes while the VM runs, and goes when it starts anew. See mem.h for the
  * contract and mem_internal.h for what makes it safe beside readers.
  */
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -44,6 +42,14 @@ static void cut_file(const struct mem *mem, uint64_t size)
 	(void)!ftruncate(mem->fd, (off_t)size);
 }
 
+/* Inaccessible again, as it was reserved. If that fails, nothing finds it all the same. */
+static void unmap(const struct mem *mem, void *host, uint64_t len, uint64_t offset)
+{
+	(void)!mmap(host, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+		    -1, 0);
+	cut_file(mem, offset);
+}
+
 int mem_grow(struct mem *mem, uint64_t len, struct error *err, struct mem_region *ret)
 {
 	const uint64_t added = mem_added(mem);
@@ -73,22 +79,25 @@ int mem_grow(struct mem *mem, uint64_t len, struct error *err, struct mem_region
 		return error_errno(err, r, "cannot map %llu MiB of memory",
 				   (unsigned long long)len >> 20);
 	}
-	atomic_store_explicit(&mem->added, added + len, memory_order_release);
 	*ret = region;
 	return 0;
 }
 
-void mem_shrink(struct mem *mem, uint64_t len)
+void mem_grow_done(struct mem *mem, const struct mem_region *region)
 {
-	const uint64_t left = mem_added(mem) - len;
-	char *host = (char *)mem->window.host + left;
+	atomic_store_explicit(&mem->added, mem_added(mem) + region->len, memory_order_release);
+}
 
-	assert(len <= mem_added(mem));
-	if (len == 0)
-		return;
-	atomic_store_explicit(&mem->added, left, memory_order_release);
-	/* Inaccessible again, as it was reserved. If it stays mapped, nothing finds it any more. */
-	(void)!mmap(host, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
-		    -1, 0);
-	cut_file(mem, mem->window.offset + left);
+void mem_grow_undo(struct mem *mem, const struct mem_region *region)
+{
+	unmap(mem, region->host, region->len, region->offset);
+}
+
+void mem_shrink(struct mem *mem)
+{
+	const uint64_t len = mem_added(mem);
+
+	atomic_store_explicit(&mem->added, 0, memory_order_release);
+	if (len)
+		unmap(mem, mem->window.host, len, mem->window.offset);
 }
