@@ -96,7 +96,8 @@ static void step_up(struct balloon *b, uint64_t visible)
 void balloon_step(struct balloon *b)
 {
 	const uint64_t visible = balloon_visible(b);
-	const uint64_t begin = max_of(b->ready_ns + b->grace_ns, b->retry_ns);
+	const uint64_t retry = b->retry_ns[visible < b->target];
+	const uint64_t begin = max_of(b->ready_ns + b->grace_ns, retry);
 
 	if (b->stage != BALLOON_READY || b->request != BALLOON_NOTHING || b->owed)
 		return;
@@ -106,7 +107,7 @@ void balloon_step(struct balloon *b)
 		return;
 	}
 	if (loop_now() < begin) {
-		b->stuck = b->retry_ns > b->ready_ns + b->grace_ns;
+		b->stuck = begin == retry;
 		loop_timer_set(b->loop, &b->timer, begin);
 		return;
 	}

@@ -223,7 +223,7 @@ static void on_close(void *ctx, struct channel *channel)
 	b->region_end = 0;
 	b->request = BALLOON_NOTHING;
 	b->late = b->stuck = b->reported = false;
-	b->retry_ns = 0;
+	b->retry_ns[0] = b->retry_ns[1] = 0;
 	loop_timer_cancel(b->loop, &b->timer);
 	balloon_pages_clear(&b->out);
 	channel_closed(channel);

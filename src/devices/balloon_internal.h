@@ -78,7 +78,7 @@ struct balloon {
 	uint64_t target;
 	enum balloon_told told; /* of the target */
 	bool stuck;             /* nothing can be done about it now */
-	uint64_t retry_ns; /* nothing more is asked before */
+	uint64_t retry_ns[2]; /* nothing more is asked before: less, more memory */
 	struct loop_timer timer;
 
 	/* Its report, and how things stood then. */

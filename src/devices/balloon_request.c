@@ -50,10 +50,10 @@ static void end(struct balloon *b, struct counter *operations, struct counter *b
 }
 
 /* It did less than it was asked for. */
-static void refused(struct balloon *b, const char *why)
+static void refused(struct balloon *b, bool more, const char *why)
 {
 	counter_add(&b->counters.refusals, 1);
-	b->retry_ns = loop_now() + BALLOON_BACKOFF_NS;
+	b->retry_ns[more] = loop_now() + BALLOON_BACKOFF_NS;
 	balloon_stuck(b, why);
 }
 
@@ -136,7 +136,7 @@ int balloon_taken(struct balloon *b, const void *message, size_t len)
 		return 0;
 	end(b, &b->counters.removes, &b->counters.remove_bytes);
 	if (b->got < b->asked)
-		refused(b, "the guest gave less than it was asked for");
+		refused(b, false, "the guest gave less than it was asked for");
 	return 0;
 }
 
@@ -224,7 +224,7 @@ void balloon_add(struct balloon *b, uint64_t len)
 
 	if (make_room(b, len, &err) < 0) {
 		log_guest(&b->log, LOG_WARNING, "balloon: %s", err.text);
-		refused(b, "the host has no more memory");
+		refused(b, true, "the host has no more memory");
 		return;
 	}
 	(void)mem_window(b->mem, &gpa);
@@ -264,7 +264,7 @@ int balloon_was_added(struct balloon *b, const void *message, size_t len)
 	/* Some, or none with success: it will never take more. */
 	if (b->got || in.result)
 		b->add_ended = true;
-	refused(b, "the guest took less memory than it was given");
+	refused(b, true, "the guest took less memory than it was given");
 	return 0;
 }
 
