@@ -1,54 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * candela list: the VMs that run. All are asked before the first answer is awaited, so one that
- * does not answer holds up nobody else's line. Main thread.
+ * candela list: the VMs that run. Main thread.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "candela/command_args.h"
 #include "candela/commands.h"
-#include "candela/control_client.h"
-#include "candela/control_path.h"
 #include "candela/exit_status.h"
 #include "candela/show.h"
-#include "vmm/json_build.h"
+#include "candela/vm_list.h"
 #include "vmm/log.h"
-#include "vmm/loop.h"
 
-#define ANSWERS_MS 2000 /* for all of them */
-
-struct vm {
-	char *name;
-	struct control_client *client; /* NULL: it went before it could be asked */
-	struct json_object *status;    /* NULL: it did not answer */
-};
-
-struct vms {
-	struct vm *vms;
-	size_t count;
-	int result;
-};
-
-static void add_vm(void *ctx, const char *name, const char *path)
-{
-	struct vms *all = ctx;
-	struct vm *grown = realloc(all->vms, (all->count + 1) * sizeof(*grown));
-	char *copy = strdup(name);
-
-	if (grown)
-		all->vms = grown;
-	if (!grown || !copy) {
-		free(copy);
-		all->result = -ENOMEM;
-		return;
-	}
-	all->vms[all->count++] = (struct vm){.name = copy};
-}
-
-static int by_name(const void *a, const void *b)
+static void show_line(const struct vm_listed *vm)
 {
 	return strcmp(((const struct vm *)a)->name, ((const struct vm *)b)->name);
 }
@@ -83,73 +47,50 @@ static void show_line(const struct vm *vm)
 	if (vm->status) {
 		show_bytes(show_number(vm->status, "memory"), memory);
 		show_duration(show_number(vm->status, "uptime_ns"), uptime);
+	char assigned[32], demand[32], pressure[32];
+	char uptime[32] = "-", pid[24] = "-", cpus[24] = "-";
+
+	show_known_bytes(vm->answer, "assigned", assigned);
+	show_known_bytes(vm->answer, "demand", demand);
+	show_known_percent(vm->answer, "pressure", pressure);
+	if (vm->answer) {
+		show_duration(show_number(vm->answer, "uptime_ns"), uptime);
 		snprintf(pid, sizeof(pid), "%llu",
-			 (unsigned long long)show_number(vm->status, "pid"));
+			 (unsigned long long)show_number(vm->answer, "pid"));
 		snprintf(cpus, sizeof(cpus), "%llu",
-			 (unsigned long long)show_number(vm->status, "cpus"));
+			 (unsigned long long)show_number(vm->answer, "cpus"));
 	}
 	if (vm->status && *show_text(vm->status, "heartbeat"))
 		heartbeat = show_text(vm->status, "heartbeat");
 	printf("%-24s %-14s %8s %5s %10s %10s %9s\n", vm->name,
 	       vm->status ? show_text(vm->status, "state") : "no answer", pid, cpus, memory, uptime,
 	       heartbeat);
+	printf("%-24s %-14s %8s %5s %10s %10s %9s %10s\n", vm->name,
+	       vm->answer ? show_text(vm->answer, "state") : "no answer", pid, cpus, assigned,
+	       demand, pressure, uptime);
 }
 
-static void show_text_list(const struct vms *all)
+static void show_text_list(const struct vm_list *all)
 {
 	printf("%-24s %-14s %8s %5s %10s %10s %9s\n", "NAME", "STATE", "PID", "CPUS", "MEMORY",
 	       "UPTIME", "HEARTBEAT");
+	printf("%-24s %-14s %8s %5s %10s %10s %9s %10s\n", "NAME", "STATE", "PID", "CPUS",
+	       "MEMORY", "DEMAND", "PRESSURE", "UPTIME");
 	for (size_t i = 0; i < all->count; i++)
 		if (all->vms[i].client)
 			show_line(&all->vms[i]);
 }
 
-/* An array of what "status" answers; of one that does not, its name and state. */
-static int show_json_list(struct vms *all, struct error *err)
-{
-	struct json_object *array = json_object_new_array();
-	int r = array ? 0 : -ENOMEM;
-
-	for (size_t i = 0; i < all->count && r == 0; i++) {
-		struct vm *vm = &all->vms[i];
-		struct json_object *o;
-
-		if (!vm->client)
-			continue;
-		o = vm->status ? json_object_get(vm->status) : json_object_new_object();
-		r = json_append(array, o);
-		if (r == 0 && !vm->status)
-			r = json_put_string(o, "name", vm->name);
-		if (r == 0 && !vm->status)
-			r = json_put_string(o, "state", "no answer");
-	}
-	r = r < 0 ? error_set(err, r, "out of memory") : json_write(array, stdout, err);
-	json_object_put(array);
-	return r;
-}
-
 static int list(bool json, struct error *err)
 {
-	struct vms all = {0};
-	int r = control_each(add_vm, &all, err);
+	struct vm_list all;
+	int r = vm_list_ask(&all, "status", err);
 
-	if (r == 0 && all.result < 0)
-		r = error_set(err, all.result, "out of memory");
-	if (r == 0) {
-		if (all.count)
-			qsort(all.vms, all.count, sizeof(all.vms[0]), by_name);
-		ask_all(&all);
-		if (json)
-			r = show_json_list(&all, err);
-		else
-			show_text_list(&all);
-	}
-	for (size_t i = 0; i < all.count; i++) {
-		control_disconnect(all.vms[i].client);
-		json_object_put(all.vms[i].status);
-		free(all.vms[i].name);
-	}
-	free(all.vms);
+	if (r == 0 && json)
+		r = vm_list_print_json(&all, stdout, err);
+	else if (r == 0)
+		show_text_list(&all);
+	vm_list_free(&all);
 	return r;
 }
 

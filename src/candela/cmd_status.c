@@ -67,8 +67,12 @@ static void show(struct json_object *status)
 	show_duration(show_number(status, "uptime_ns"), text);
 	row("uptime", text);
 	number_row("cpus", show_number(status, "cpus"));
-	show_bytes(show_number(status, "memory"), text);
+	show_known_bytes(status, "assigned", text);
 	row("memory", text);
+	show_known_bytes(status, "demand", text);
+	row("demand", text);
+	show_known_percent(status, "pressure", text);
+	row("pressure", text);
 	row("engine", show_text(status, "engine"));
 	number_row("resets", show_number(status, "resets"));
 	row("serial", show_text(status, "serial"));

@@ -164,6 +164,24 @@ int control_param_uint(struct json_object *params, const char *name, uint32_t ma
 	return 0;
 }
 
+int control_param_size(struct json_object *params, const char *name, uint64_t max, uint64_t *ret,
+		       struct control_error *error)
+{
+	struct json_object *value;
+	int64_t number;
+
+	if (!params || !json_object_object_get_ex(params, name, &value))
+		return 0;
+	/* Larger ones than that are those that it cannot represent, and are this one. */
+	number = json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : -1;
+	if (number < 0 || (uint64_t)number > max)
+		return fail(error, CONTROL_INVALID_PARAMS,
+			    "%s: expected an integer from 0 to %llu", name,
+			    (unsigned long long)max);
+	*ret = (uint64_t)number;
+	return 0;
+}
+
 /* --- Lines. --------------------------------------------------------------------------------- */
 
 /* Turns @object, which it takes over, into a line; @good: everything is in it. */

@@ -61,6 +61,10 @@ int control_check_params(struct json_object *params, const char *const *names,
 int control_param_uint(struct json_object *params, const char *name, uint32_t max, uint32_t *ret,
 		       struct control_error *error) must_check;
 
+/* The same of 64 bits. */
+int control_param_size(struct json_object *params, const char *name, uint64_t max, uint64_t *ret,
+		       struct control_error *error) must_check;
+
 /* Lines, with their end, to be freed; NULL: no memory. They take over @result and @params. */
 char *control_result_line(struct json_object *id, struct json_object *result);
 char *control_error_line(struct json_object *id, enum control_code code, const char *text);

@@ -113,7 +113,7 @@ static int reset(struct machine *m, struct error *err)
 	r = vcpu_set_reset(&m->vcpus, err);
 	if (r < 0)
 		return r;
-	r = mem_release_all(m->mem);
+	r = machine_reset_memory(m);
 	if (r < 0)
 		return error_errno(err, r, "cannot clear guest memory");
 	return load(m, err);
@@ -332,6 +332,7 @@ static int build_host_part(struct machine *m, struct error *err)
 {
 	const struct mem_config mem_config = {
 		.size = m->config->memory.startup,
+		.maximum = machine_memory_reach(m->config),
 		.huge = m->config->memory.huge_pages,
 		.prefault = m->config->memory.prefault,
 	};
@@ -373,6 +374,8 @@ static int build(struct machine *m, struct error *err, enum exit_status *status)
 		r = machine_add_devices(m, err);
 	if (r == 0)
 		r = machine_create_vmbus(m, err);
+	if (r == 0)
+		r = machine_create_memory(m, err);
 	if (r == 0)
 		r = machine_create_storage(m, err);
 	if (r == 0)
@@ -458,6 +461,7 @@ void machine_destroy(struct machine *m)
 	(void)!machine_close_storage(m, &ignored);
 	machine_remove_devices(m);
 	vmbus_destroy(m->vmbus);
+	machine_destroy_memory(m);
 	hv_test_device_destroy(m->hv_test);
 	hv_destroy(m->hv);
 	irqchip_finish(&m->irqchip);

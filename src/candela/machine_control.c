@@ -176,6 +176,8 @@ static int put_status(struct json_object *o, const struct machine *m)
 	if (r == 0)
 		r = json_put_integer(o, "memory", m->config->memory.startup);
 	if (r == 0)
+		r = machine_put_memory_report(o, m);
+	if (r == 0)
 		r = json_put_string(o, "engine", m->hv ? hv_engine_name(m->hv) : "none");
 	if (r == 0)
 		r = json_put_integer(o, "resets", m->resets);
@@ -436,6 +438,13 @@ static const struct control_method methods[] = {
 	{.name = "thaw", .run = machine_run_thaw},
 	{.name = "stop", .run = machine_run_stop, .params = machine_stop_params},
 	{.name = "nmi", .run = run_nmi, .params = nmi_params},
+	{.name = "memory", .run = machine_run_memory},
+	{.name = "memory.set",
+	 .run = machine_run_memory_set,
+	 .params = machine_memory_set_params},
+	{.name = "memory.target",
+	 .run = machine_run_memory_target,
+	 .params = machine_memory_target_params},
 	{.name = "disk.add", .run = run_disk_add, .any_params = true},
 	{.name = "disk.remove", .run = run_disk_remove, .params = disk_remove_params},
 };

@@ -33,6 +33,7 @@ struct pm;
 struct i8042;
 struct debug_exit;
 struct machine_services;
+struct machine_memory;
 struct machine_storage;
 struct pvpanic;
 
@@ -40,6 +41,8 @@ struct pvpanic;
 
 /* KVM memory slots: RAM has those below, overlay pages those from here on. */
 #define MACHINE_OVERLAY_SLOTS 1024
+/* Of those for RAM: what is added while the VM runs has these on. */
+#define MACHINE_ADDED_SLOTS 8
 
 struct machine {
 	const struct vm_config *config;
@@ -57,6 +60,11 @@ struct machine {
 	struct vmbus *vmbus;               /* NULL: not wanted, or no SynIC for it */
 	struct machine_storage *storage;   /* NULL: no disks */
 	struct machine_services *services; /* NULL: no VMBus for them */
+	struct hv *hv;                   /* NULL: the guest sees no hypervisor */
+	struct hv_test_device *hv_test;  /* NULL: not wanted */
+	struct vmbus *vmbus;             /* NULL: not wanted, or no SynIC for it */
+	struct machine_storage *storage; /* NULL: no disks */
+	struct machine_memory *memory;
 	/* What to do once no device touches guest memory; NULL unless that is under way. */
 	void (*when_quiet)(struct machine *m);
 
@@ -125,6 +133,24 @@ int machine_create_vmbus(struct machine *m, struct error *err) must_check;
  * must have been stopped.
  */
 void machine_quiesce(struct machine *m, void (*then)(struct machine *m));
+
+/* machine_memory.c: memory that moves. How far it may be raised: what mem_create() sets aside. */
+uint64_t machine_memory_reach(const struct vm_config *config);
+/* After the VMBus, if there is one. */
+int machine_create_memory(struct machine *m, struct error *err) must_check;
+/* Once the VMBus is gone. */
+void machine_destroy_memory(struct machine *m);
+/* All RAM is as at power-on: of the size that it had, and empty. While no VP runs. -errno. */
+int machine_reset_memory(struct machine *m) must_check;
+struct json_object;
+struct control_call;
+/* "assigned", "demand", "pressure". -ENOMEM. */
+int machine_put_memory_report(struct json_object *o, const struct machine *m) must_check;
+/* Methods of the control socket, and their parameters' names. */
+void machine_run_memory(void *ctx, struct control_call *call, struct json_object *params);
+void machine_run_memory_set(void *ctx, struct control_call *call, struct json_object *params);
+void machine_run_memory_target(void *ctx, struct control_call *call, struct json_object *params);
+extern const char *const machine_memory_set_params[], *const machine_memory_target_params[];
 
 /* machine_storage.c: the disks. */
 int machine_create_storage(struct machine *m, struct error *err) must_check;

@@ -27,6 +27,7 @@ static const struct command commands[] = {
 	{"list", cmd_list, "show the VMs that run"},
 	{"status", cmd_status, "show one of them"},
 	{"stop", cmd_stop, "ask a guest to shut down"},
+	{"memory", cmd_memory, "show the memory that VMs have and need, or set its limits"},
 	{"pause", cmd_control, "stop a VM's processors"},
 	{"resume", cmd_control, "let them go on"},
 	{"reset", cmd_control, "reset a VM"},

@@ -84,6 +84,29 @@ void show_bytes(uint64_t bytes, char buf[32])
 		 scaled, units[unit]);
 }
 
+static bool is_known(struct json_object *object, const char *key)
+{
+	struct json_object *value;
+
+	return object && json_object_object_get_ex(object, key, &value) && value;
+}
+
+void show_known_bytes(struct json_object *object, const char *key, char buf[32])
+{
+	if (is_known(object, key))
+		show_bytes(show_number(object, key), buf);
+	else
+		snprintf(buf, 32, "-");
+}
+
+void show_known_percent(struct json_object *object, const char *key, char buf[32])
+{
+	if (is_known(object, key))
+		snprintf(buf, 32, "%llu %%", (unsigned long long)show_number(object, key));
+	else
+		snprintf(buf, 32, "-");
+}
+
 void show_duration(uint64_t ns, char buf[32])
 {
 	const unsigned long long s = ns / NSEC_PER_SEC;

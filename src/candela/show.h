@@ -15,6 +15,10 @@
 const char *show_text(struct json_object *object, const char *key);
 uint64_t show_number(struct json_object *object, const char *key);
 
+/* Of a member that may be null, or @object NULL: "-". As show_bytes(); "120 %". */
+void show_known_bytes(struct json_object *object, const char *key, char buf[32]);
+void show_known_percent(struct json_object *object, const char *key, char buf[32]);
+
 /* "512 MiB"; "3h 05m". */
 void show_bytes(uint64_t bytes, char buf[32]);
 void show_duration(uint64_t ns, char buf[32]);

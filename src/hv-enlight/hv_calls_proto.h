@@ -78,7 +78,7 @@ struct hv_input_get_vp_index { /* HvCallGetVpIndexFromApicId */
 #define HV_EXT_CAPABILITY_MEMORY_HEAT  (1ull << 1) /* the call is there (TLFS 3.14.1) */
 #define HV_EXT_CAPABILITY_COLD_DISCARD (1ull << 8) /* what Linux asks for before using it */
 
-#define HV_HEAT_COLD_DISCARD 1ull
+#define HV_HEAT_COLD_DISCARD 2ull
 #define HV_HEAT_TYPE_MASK    3ull
 
 struct hv_input_memory_heat {

@@ -20,7 +20,9 @@
 #include "vmm/error.h"
 #include "vmm/mem.h"
 
-#define CONFIG_NAME_MAX 64
+#define CONFIG_NAME_MAX          64
+#define CONFIG_MEMORY_BUFFER_MAX 2000u
+#define CONFIG_MEMORY_WEIGHT_MAX 10000u
 #define CONFIG_FILE_MAX MiB(1) /* a larger file is not a configuration */
 
 struct config_cpus {
@@ -29,9 +31,24 @@ struct config_cpus {
 
 struct config_memory {
 	uint64_t startup; /* bytes, a multiple of the page size */
+	uint64_t minimum; /* 0: as startup. config_memory_minimum() */
+	uint64_t maximum; /* 0: as startup. config_memory_maximum() */
+	uint32_t buffer;  /* percent of what the guest has committed */
+	uint32_t weight;
+	uint64_t grace_ns;
 	enum mem_huge huge_pages;
 	bool prefault;
 };
+
+static inline uint64_t config_memory_minimum(const struct config_memory *memory)
+{
+	return memory->minimum ? memory->minimum : memory->startup;
+}
+
+static inline uint64_t config_memory_maximum(const struct config_memory *memory)
+{
+	return memory->maximum ? memory->maximum : memory->startup;
+}
 
 enum config_serial_kind {
 	CONFIG_SERIAL_STDIO,

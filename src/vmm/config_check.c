@@ -28,6 +28,29 @@ static int check_huge_pages(const struct vm_config *config, struct error *err)
 	return 0;
 }
 
+/* Dynamic memory has room to move in, and a way to the guest's driver. */
+static int check_dynamic_memory(const struct vm_config *config, struct error *err)
+{
+	const struct config_memory *m = &config->memory;
+
+	if (m->minimum > m->startup)
+		return error_set(err, -EINVAL,
+				 "memory.minimum: expected at most memory.startup, because the "
+				 "guest starts with that");
+	if (m->maximum && m->maximum < m->startup)
+		return error_set(err, -EINVAL,
+				 "memory.maximum: expected at least memory.startup, because the "
+				 "guest starts with that");
+	if (config_memory_minimum(m) == config_memory_maximum(m))
+		return 0;
+	if (config->hyperv.identity != CONFIG_IDENTITY_MICROSOFT || !config->hyperv.vmbus)
+		return error_set(err, -EINVAL,
+				 "memory.%s: expected hyperv.identity microsoft and hyperv.vmbus, "
+				 "because memory is moved over VMBus",
+				 m->minimum ? "minimum" : "maximum");
+	return 0;
+}
+
 /* The kernel's limit; known only now, since a file's directory may stand before the path. */
 static int check_serial(const struct vm_config *config, struct error *err)
 {
@@ -88,6 +111,7 @@ int config_check(const struct vm_config *config, struct error *err)
 {
 	static int (*const rules[])(const struct vm_config *, struct error *) = {
 		check_huge_pages,
+		check_dynamic_memory,
 		check_serial,
 		check_disks,
 	};

@@ -21,7 +21,7 @@
 enum config_kind {
 	CONFIG_BOOL,     /* bool */
 	CONFIG_UINT,     /* uint32_t, from min to max; CONFIG_UINT_UNSET when none is given */
-	CONFIG_SIZE,     /* uint64_t bytes, from min to max, a multiple of step: "512M" */
+	CONFIG_SIZE,     /* uint64_t bytes, from min to max, a multiple of step: "512M"; 0: none */
 	CONFIG_DURATION, /* uint64_t nanoseconds, from min to max: "90s" */
 	CONFIG_ENUM,     /* an enum: the index of the word in names */
 	CONFIG_STRING,   /* const char *, from min to max bytes, of chars when given */

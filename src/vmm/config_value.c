@@ -95,6 +95,8 @@ bool config_value_is_set(const struct config_row *row, const void *field)
 		return config_get_string(field) != NULL;
 	if (row->kind == CONFIG_UINT && !row->preset)
 		return config_get_u32(field) != CONFIG_UINT_UNSET;
+	if (row->kind == CONFIG_SIZE && !row->preset)
+		return config_get_u64(field) != 0;
 	return types[row->kind]->text != NULL;
 }
 

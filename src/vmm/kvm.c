@@ -159,25 +159,39 @@ int kvm_create_vm(struct kvm *kvm, struct error *err)
 	return r < 0 ? r : create_irqchips(kvm, err);
 }
 
+int kvm_add_memory(struct kvm *kvm, unsigned int number, const struct mem_region *region,
+		   struct error *err)
+{
+	struct kvm_userspace_memory_region slot = {
+		.slot = number,
+		.guest_phys_addr = region->gpa,
+		.memory_size = region->len,
+		.userspace_addr = (uintptr_t)region->host,
+	};
+
+	if (ioctl(kvm->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
+		return error_errno(err, -errno, "KVM refuses %llu MiB of memory at 0x%llx",
+				   (unsigned long long)region->len >> 20,
+				   (unsigned long long)region->gpa);
+	return 0;
+}
+
+int kvm_remove_memory(struct kvm *kvm, unsigned int number)
+{
+	struct kvm_userspace_memory_region slot = {.slot = number};
+
+	return ioctl(kvm->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0 ? -errno : 0;
+}
+
 int kvm_map_memory(struct kvm *kvm, const struct mem *mem, struct error *err)
 {
 	size_t count;
 	const struct mem_region *regions = mem_regions(mem, &count);
+	int r = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		struct kvm_userspace_memory_region slot = {
-			.slot = (uint32_t)i,
-			.guest_phys_addr = regions[i].gpa,
-			.memory_size = regions[i].len,
-			.userspace_addr = (uintptr_t)regions[i].host,
-		};
-
-		if (ioctl(kvm->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
-			return error_errno(err, -errno, "KVM refuses %llu MiB of memory at 0x%llx",
-					   (unsigned long long)regions[i].len >> 20,
-					   (unsigned long long)regions[i].gpa);
-	}
-	return 0;
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = kvm_add_memory(kvm, (unsigned int)i, &regions[i], err);
+	return r;
 }
 
 void kvm_close(struct kvm *kvm)

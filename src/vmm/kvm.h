@@ -83,6 +83,14 @@ int kvm_create_vm(struct kvm *kvm, struct error *err) must_check;
 /* Gives the VM its RAM: one memory slot a region, slot number = index. */
 int kvm_map_memory(struct kvm *kvm, const struct mem *mem, struct error *err) must_check;
 
+/*
+ * One more memory slot, also while VPs run: from then on the guest has @region. And the other way,
+ * while none runs; -errno.
+ */
+int kvm_add_memory(struct kvm *kvm, unsigned int number, const struct mem_region *region,
+		   struct error *err) must_check;
+int kvm_remove_memory(struct kvm *kvm, unsigned int number) must_check;
+
 /* Closes what is open; harmless on a zeroed struct with fds of -1. */
 void kvm_close(struct kvm *kvm);
 

@@ -2,8 +2,9 @@
 /*
  * Guest memory: one file, mapped into a guarded reservation. See mem.h for the contract.
  *
- * The table of regions is filled by mem_create() and never changes afterwards, so every lookup runs
- * without a lock on any thread.
+ * The table of regions is filled by mem_create() and never changes afterwards; of memory that is
+ * added later only the length does (mem_internal.h). So every lookup runs without a lock on any
+ * thread.
  */
 #include "vmm/mem.h"
 
@@ -12,13 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "vmm/layout.h"
 #include "vmm/mem_backing.h"
-
-/* RAM below and above the MMIO hole. */
-#define REGIONS_MAX 2
+#include "vmm/mem_internal.h"
 
 /*
  * Inaccessible space before, between and behind the regions: an overrun faults, whatever it hits.
@@ -32,16 +32,6 @@
  */
 #define SMALL_PAGES_LEN MiB(4)
 
-struct mem {
-	int fd;
-	uint64_t size;
-	uint64_t page; /* the backing page size */
-	void *reservation;
-	uint64_t reservation_len;
-	struct mem_region regions[REGIONS_MAX];
-	size_t count;
-};
-
 static int check_size(const struct mem_config *config, struct error *err)
 {
 	uint64_t page = mem_backing_page(config->huge);
@@ -53,6 +43,9 @@ static int check_size(const struct mem_config *config, struct error *err)
 		return error_set(err, -EINVAL,
 				 "memory of %llu bytes is not a multiple of the %llu KiB page",
 				 (unsigned long long)config->size, (unsigned long long)page >> 10);
+	if (config->maximum > (1ull << 46))
+		return error_set(err, -EINVAL, "memory of %llu bytes: expected at most 64 TiB",
+				 (unsigned long long)config->maximum);
 	return 0;
 }
 
@@ -66,6 +59,20 @@ static void plan_regions(struct mem *mem)
 			.gpa = LAYOUT_RAM_ABOVE_4G, .len = mem->size - low, .offset = low};
 }
 
+/* Above everything else, aligned as any guest wants it; in the file, too, for huge pages. */
+static void plan_window(struct mem *mem, uint64_t maximum)
+{
+	const struct mem_region *last = &mem->regions[mem->count - 1];
+	uint64_t page = max_of(mem->page, (uint64_t)MiB(2));
+
+	if (maximum <= mem->size)
+		return;
+	mem->window.gpa = align_up(max_of(last->gpa + last->len, LAYOUT_RAM_ABOVE_4G),
+				   MEM_WINDOW_ALIGNMENT);
+	mem->window.len = align_down(maximum - mem->size, page);
+	mem->window.offset = align_up(mem->size, page);
+}
+
 /* One reservation for all regions; each starts at a multiple of the largest useful page. */
 static int reserve(struct mem *mem, struct error *err)
 {
@@ -75,6 +82,7 @@ static int reserve(struct mem *mem, struct error *err)
 
 	for (size_t i = 0; i < mem->count; i++)
 		len += align_up(mem->regions[i].len + GUARD_LEN, alignment);
+	len += mem->window.len + GUARD_LEN;
 	mem->reservation =
 		mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (mem->reservation == MAP_FAILED) {
@@ -88,29 +96,38 @@ static int reserve(struct mem *mem, struct error *err)
 		mem->regions[i].host = next;
 		next += align_up(mem->regions[i].len + GUARD_LEN, alignment);
 	}
+	mem->window.host = next;
 	return 0;
 }
 
-static int map_regions(struct mem *mem, const struct mem_config *config, struct error *err)
+int mem_map_file(const struct mem *mem, void *host, uint64_t len, uint64_t offset)
 {
 	int flags = MAP_SHARED | MAP_FIXED | MAP_NORESERVE;
 
-	if (config->prefault)
+	if (mem->prefault)
 		flags |= MAP_POPULATE;
-	for (size_t i = 0; i < mem->count; i++) {
-		const struct mem_region *r = &mem->regions[i];
+	if (mmap(host, len, PROT_READ | PROT_WRITE, flags, mem->fd, (off_t)offset) == MAP_FAILED)
+		return -errno;
+	/* Advice that a kernel without the feature refuses is no loss. */
+	if (mem->huge == MEM_HUGE_TRANSPARENT)
+		(void)madvise(host, len, MADV_HUGEPAGE);
+	(void)madvise(host, len, MADV_DONTDUMP);
+	(void)madvise(host, len, MADV_DONTFORK);
+	return 0;
+}
 
-		if (mmap(r->host, r->len, PROT_READ | PROT_WRITE, flags, mem->fd,
-			 (off_t)r->offset) == MAP_FAILED)
-			return error_errno(err, -errno, "cannot map %llu MiB of guest memory",
-					   (unsigned long long)r->len >> 20);
-		/* Advice that a kernel without the feature refuses is no loss. */
-		if (config->huge == MEM_HUGE_TRANSPARENT)
-			(void)madvise(r->host, r->len, MADV_HUGEPAGE);
-		if (config->huge == MEM_HUGE_TRANSPARENT && r->gpa == 0)
-			(void)madvise(r->host, min_of(r->len, SMALL_PAGES_LEN), MADV_NOHUGEPAGE);
-		(void)madvise(r->host, r->len, MADV_DONTDUMP);
-		(void)madvise(r->host, r->len, MADV_DONTFORK);
+static int map_regions(struct mem *mem, struct error *err)
+{
+	for (size_t i = 0; i < mem->count; i++) {
+		const struct mem_region *region = &mem->regions[i];
+		int r = mem_map_file(mem, region->host, region->len, region->offset);
+
+		if (r < 0)
+			return error_errno(err, r, "cannot map %llu MiB of guest memory",
+					   (unsigned long long)region->len >> 20);
+		if (mem->huge == MEM_HUGE_TRANSPARENT && region->gpa == 0)
+			(void)madvise(region->host, min_of(region->len, SMALL_PAGES_LEN),
+				      MADV_NOHUGEPAGE);
 	}
 	return 0;
 }
@@ -128,14 +145,17 @@ int mem_create(const struct mem_config *config, struct error *err, struct mem **
 	mem->fd = -1;
 	mem->size = config->size;
 	mem->page = mem_backing_page(config->huge);
+	mem->huge = config->huge;
+	mem->prefault = config->prefault;
 	plan_regions(mem);
+	plan_window(mem, config->maximum);
 	r = mem_backing_open(mem->size, config->huge, err, &mem->fd);
 	if (r < 0)
 		goto destroy;
 	r = reserve(mem, err);
 	if (r < 0)
 		goto destroy;
-	r = map_regions(mem, config, err);
+	r = map_regions(mem, err);
 	if (r < 0)
 		goto destroy;
 	*ret = mem;
@@ -173,22 +193,27 @@ const struct mem_region *mem_regions(const struct mem *mem, size_t *ret_count)
 	return mem->regions;
 }
 
-/*
- * The one range finder: the region that holds @gpa, and how many of @len bytes lie in it. Never
- * computes gpa + len. NULL when @gpa is not RAM.
- */
-static const struct mem_region *find(const struct mem *mem, uint64_t gpa, uint64_t len,
-				     uint64_t *ret_len)
+/* NULL unless @gpa is in the first @size bytes of @region. */
+static const struct mem_region *find_in(const struct mem_region *region, uint64_t size,
+					uint64_t gpa, uint64_t len, uint64_t *ret_len)
+{
+	if (gpa < region->gpa || gpa - region->gpa >= size)
+		return NULL;
+	*ret_len = min_of(len, size - (gpa - region->gpa));
+	return region;
+}
+
+const struct mem_region *mem_find(const struct mem *mem, uint64_t gpa, uint64_t len,
+				  uint64_t *ret_len)
 {
 	for (size_t i = 0; i < mem->count; i++) {
 		const struct mem_region *r = &mem->regions[i];
+		const struct mem_region *found = find_in(r, r->len, gpa, len, ret_len);
 
-		if (gpa < r->gpa || gpa - r->gpa >= r->len)
-			continue;
-		*ret_len = min_of(len, r->len - (gpa - r->gpa));
-		return r;
+		if (found)
+			return found;
 	}
-	return NULL;
+	return find_in(&mem->window, mem_added(mem), gpa, len, ret_len);
 }
 
 bool mem_is_ram(const struct mem *mem, uint64_t gpa, uint64_t len)
@@ -196,7 +221,7 @@ bool mem_is_ram(const struct mem *mem, uint64_t gpa, uint64_t len)
 	uint64_t part;
 
 	while (len) {
-		if (!find(mem, gpa, len, &part))
+		if (!mem_find(mem, gpa, len, &part))
 			return false;
 		len -= part;
 		/* Cannot wrap: a region ends below 2^64, so gpa + part is at most its end. */
@@ -213,7 +238,7 @@ int mem_read(const struct mem *mem, uint64_t gpa, void *buf, size_t len)
 	if (!mem_is_ram(mem, gpa, len))
 		return -EFAULT;
 	for (; len; len -= part, gpa += part, to += part) {
-		const struct mem_region *r = find(mem, gpa, len, &part);
+		const struct mem_region *r = mem_find(mem, gpa, len, &part);
 
 		memcpy(to, (const char *)r->host + (gpa - r->gpa), part);
 	}
@@ -228,7 +253,7 @@ int mem_write(const struct mem *mem, uint64_t gpa, const void *buf, size_t len)
 	if (!mem_is_ram(mem, gpa, len))
 		return -EFAULT;
 	for (; len; len -= part, gpa += part, from += part) {
-		const struct mem_region *r = find(mem, gpa, len, &part);
+		const struct mem_region *r = mem_find(mem, gpa, len, &part);
 
 		memcpy((char *)r->host + (gpa - r->gpa), from, part);
 	}
@@ -242,7 +267,7 @@ int mem_fill(const struct mem *mem, uint64_t gpa, uint8_t byte, size_t len)
 	if (!mem_is_ram(mem, gpa, len))
 		return -EFAULT;
 	for (; len; len -= part, gpa += part) {
-		const struct mem_region *r = find(mem, gpa, len, &part);
+		const struct mem_region *r = mem_find(mem, gpa, len, &part);
 
 		memset((char *)r->host + (gpa - r->gpa), byte, part);
 	}
@@ -259,7 +284,7 @@ int mem_iov(const struct mem *mem, uint64_t gpa, uint64_t len, struct iovec *iov
 	if (!mem_is_ram(mem, gpa, len))
 		return -EFAULT;
 	for (; len; len -= part, gpa += part) {
-		const struct mem_region *r = find(mem, gpa, len, &part);
+		const struct mem_region *r = mem_find(mem, gpa, len, &part);
 		char *host = (char *)r->host + (gpa - r->gpa);
 
 		if (n && (char *)iov[n - 1].iov_base + iov[n - 1].iov_len == host) {
@@ -280,7 +305,7 @@ int mem_iov(const struct mem *mem, uint64_t gpa, uint64_t len, struct iovec *iov
 void *mem_map(const struct mem *mem, uint64_t gpa, uint64_t len)
 {
 	uint64_t part;
-	const struct mem_region *r = find(mem, gpa, len, &part);
+	const struct mem_region *r = mem_find(mem, gpa, len, &part);
 
 	if (!r || part != len)
 		return NULL;
@@ -290,7 +315,7 @@ void *mem_map(const struct mem *mem, uint64_t gpa, uint64_t len)
 int mem_offset(const struct mem *mem, uint64_t gpa, uint64_t len, uint64_t *ret)
 {
 	uint64_t part;
-	const struct mem_region *r = find(mem, gpa, len, &part);
+	const struct mem_region *r = mem_find(mem, gpa, len, &part);
 
 	if (!r || part != len)
 		return -EFAULT;
@@ -309,13 +334,21 @@ int mem_release(struct mem *mem, uint64_t gpa, uint64_t len)
 	if (!mem_is_ram(mem, gpa, len))
 		return -EFAULT;
 	for (; len; len -= part, gpa += part) {
-		const struct mem_region *r = find(mem, gpa, len, &part);
+		const struct mem_region *r = mem_find(mem, gpa, len, &part);
 
 		if (fallocate(mem->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 			      (off_t)(r->offset + (gpa - r->gpa)), (off_t)part) < 0)
 			return -errno;
 	}
 	return 0;
+}
+
+uint64_t mem_resident(const struct mem *mem)
+{
+	struct stat st;
+
+	/* POSIX leaves the unit open; on Linux it is 512 bytes. */
+	return fstat(mem->fd, &st) < 0 ? 0 : (uint64_t)st.st_blocks * 512;
 }
 
 int mem_release_all(struct mem *mem)
@@ -354,7 +387,7 @@ int mem_cover(struct mem *mem, uint64_t gpa, int fd, uint64_t offset)
 int mem_uncover(struct mem *mem, uint64_t gpa)
 {
 	uint64_t part;
-	const struct mem_region *r = find(mem, gpa, PAGE_SIZE, &part);
+	const struct mem_region *r = mem_find(mem, gpa, PAGE_SIZE, &part);
 
 	if (!r)
 		return -EINVAL;

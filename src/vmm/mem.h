@@ -9,8 +9,13 @@
  * leave this file only through mem_iov() (device I/O) and mem_map() (rings, overlay pages,
  * loaders), and their contents may change under the reader at any time.
  *
- * Threads: after mem_create() any thread may read, write, map and release. Regions do not change
- * while a VM runs.
+ * Threads: after mem_create() any thread may read, write, map and release, without locks. RAM may
+ * be added at any time, by one thread, to a place that was set aside when memory was created; it
+ * goes away again only while nobody uses memory.
+ *
+ * Memory that is given back (mem_release()) stays RAM: who still uses it, be it the guest, a ring
+ * in it or a transfer that is under way, finds pages of zeroes there, and never a fault. What the
+ * kernel holds for a transfer it keeps until that is over.
  */
 #pragma once
 
@@ -21,7 +26,8 @@
 enum mem_huge { MEM_HUGE_NONE, MEM_HUGE_TRANSPARENT, MEM_HUGE_2M, MEM_HUGE_1G };
 
 struct mem_config {
-	uint64_t size; /* bytes; see mem_create() */
+	uint64_t size;    /* bytes; see mem_create() */
+	uint64_t maximum; /* how many there may be with those of mem_grow(); less than size: as size */
 	enum mem_huge huge;
 	bool prefault; /* allocate every page now instead of at first touch */
 };
@@ -45,11 +51,38 @@ struct mem;
 int mem_create(const struct mem_config *config, struct error *err, struct mem **ret) must_check;
 void mem_destroy(struct mem *mem);
 
+/* Of what mem_create() made. */
 uint64_t mem_size(const struct mem *mem);
 int mem_fd(const struct mem *mem);
+/* Bytes of it all that the host has pages for now. */
+uint64_t mem_resident(const struct mem *mem);
 
-/* The regions, sorted by GPA; they live as long as the memory. */
+/*
+ * The regions that mem_create() made, sorted by GPA; they live as long as the memory. What is added
+ * later is not among them.
+ */
 const struct mem_region *mem_regions(const struct mem *mem, size_t *ret_count);
+
+/*
+ * The place for RAM that is added while the VM runs, aligned to MEM_WINDOW_ALIGNMENT and above all
+ * other RAM: *ret_gpa and its length, 0 if there is none.
+ */
+#define MEM_WINDOW_ALIGNMENT GiB(2)
+uint64_t mem_window(const struct mem *mem, uint64_t *ret_gpa);
+
+/*
+ * Prepares the next @len bytes of the window: *ret says where. KVM is told of them
+ * (kvm_add_memory()), and then mem_grow_done() makes them RAM for all threads; or mem_grow_undo()
+ * and they never were. One thread at a time. -EINVAL: not a multiple of 2 MiB and of the page size,
+ * or more than there is place for; -ENOMEM: the host has no such memory; all with text.
+ */
+int mem_grow(struct mem *mem, uint64_t len, struct error *err, struct mem_region *ret) must_check;
+void mem_grow_done(struct mem *mem, const struct mem_region *region);
+void mem_grow_undo(struct mem *mem, const struct mem_region *region);
+/* Bytes that have been added. */
+uint64_t mem_added(const struct mem *mem);
+/* Takes all of them away again. No other thread may use memory, and KVM must have forgotten them. */
+void mem_shrink(struct mem *mem);
 
 /* Copies in and out. -EFAULT, and nothing copied, unless every byte is RAM. Length 0 is fine. */
 int mem_read(const struct mem *mem, uint64_t gpa, void *buf, size_t len) must_check;

@@ -53,7 +53,8 @@ static void remove_if_closed(struct vmbus_device *device)
 			return;
 	device->bus->device = NULL;
 	free(device);
-	removed(ctx);
+	if (removed)
+		removed(ctx);
 }
 
 void vmbus_device_remove(struct vmbus_device *device)
