@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "vmm/config.h"
+#include "vmm/config_net_check.h"
 #include "vmm/config_table.h"
 #include "vmm/config_tree.h"
 
@@ -90,6 +91,7 @@ int config_check(const struct vm_config *config, struct error *err)
 		check_huge_pages,
 		check_serial,
 		check_disks,
+		config_check_nets,
 	};
 	size_t i;
 	int r;
