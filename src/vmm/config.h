@@ -111,6 +111,50 @@ struct config_disk {
 	uint32_t lun; /* CONFIG_UINT_UNSET: see config_disk_lun() */
 };
 
+#define CONFIG_NETS         8u
+#define CONFIG_NET_QUEUES   16u
+#define CONFIG_NET_FORWARDS 64u
+
+enum config_net_mode {
+	CONFIG_NET_USER,
+	CONFIG_NET_TAP,
+	CONFIG_NET_SOCKET,
+	CONFIG_NET_NULL,
+	CONFIG_NET_NONE, /* keeps a number free */
+};
+
+enum config_net_link { CONFIG_NET_LINK_UP, CONFIG_NET_LINK_DOWN };
+
+struct config_net_fd {
+	uint32_t fd;
+};
+
+struct config_net_forward {
+	const char *text; /* vmm/net_plan.h reads it */
+};
+
+/* Texts are NULL where nobody gave them; vmm/net_plan.h knows what is meant by them. */
+struct config_net {
+	enum config_net_mode mode;
+	const char *name; /* of a TAP device */
+	const struct config_net_fd *fds;
+	size_t fd_count;
+	const char *path;
+	const char *mac;
+	uint32_t mtu, queues; /* CONFIG_UINT_UNSET: as the other end has it */
+	enum config_net_link link;
+	const struct config_net_forward *forwards;
+	size_t forward_count;
+	bool restricted, ipv4, ipv6;
+	const char *network, *host, *dns, *dhcp_start;
+	const char *network6, *host6, *dns6;
+	const char *hostname, *domain;
+	uint64_t tx_bandwidth, tx_bandwidth_burst, rx_bandwidth, rx_bandwidth_burst; /* 0: none */
+	uint32_t tx_packets, tx_packets_burst, rx_packets, rx_packets_burst;
+	const char *pcap;
+	uint32_t pcap_snap;
+};
+
 enum config_rtc { CONFIG_RTC_UTC, CONFIG_RTC_LOCAL };
 enum config_on_reset { CONFIG_RESET_REBOOT, CONFIG_RESET_EXIT };
 enum config_on_panic { CONFIG_PANIC_EXIT, CONFIG_PANIC_IGNORE };
@@ -186,6 +230,8 @@ struct vm_config {
 	struct config_serial serial;
 	const struct config_disk *disks;
 	size_t disk_count;
+	const struct config_net *nets;
+	size_t net_count;
 	struct config_hyperv hyperv;
 	struct config_services services;
 	const char *vsock; /* path of the socket for hvsocket; NULL: none */

@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "vmm/config.h"
+#include "vmm/config_net_check.h"
 #include "vmm/config_table.h"
 #include "vmm/config_tree.h"
 
@@ -114,6 +115,7 @@ int config_check(const struct vm_config *config, struct error *err)
 		check_dynamic_memory,
 		check_serial,
 		check_disks,
+		config_check_nets,
 	};
 	size_t i;
 	int r;

@@ -275,6 +275,17 @@ static const struct config_row vm_rows[] = {
 		.group = CONFIG_GROUP_DEVICES,
 	},
 	{
+		.key = "networks",
+		CONFIG_AT_ARRAY(VM, nets, net_count, const struct config_net),
+		.items = &config_net_table,
+		.max = CONFIG_NETS,
+		.option = "net",
+		.metavar = "MODE[,KEY=VALUE]...",
+		.help = "a network interface: user, tap,name=IF, socket,path=FILE or null; keys "
+			"are those of the file: forward=tcp:2222:22, mac, mtu, pcap=FILE, ...",
+		.group = CONFIG_GROUP_DEVICES,
+	},
+	{
 		.key = "serial",
 		CONFIG_AT_SERIAL(VM, serial),
 		.preset = "stdio",

@@ -101,6 +101,8 @@ struct config_table {
 extern const struct config_table config_vm_table;
 /* An item of its "disks"; base: struct config_disk. */
 extern const struct config_table config_disk_table;
+/* An item of its "networks"; base: struct config_net. */
+extern const struct config_table config_net_table;
 /* What only a command line says; base: struct config_cli_result. Its rows own no memory. */
 extern const struct config_table config_cli_table;
 

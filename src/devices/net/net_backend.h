@@ -23,7 +23,8 @@
 struct net_backend;
 struct net_queue;
 
-#define NET_FRAME_MAX (65535u + 14u + 4u) /* a large one, with its Ethernet header and a VLAN tag */
+#define NET_FRAME_MAX  (65535u + 14u + 4u) /* a large one, with Ethernet header and VLAN tag */
+#define NET_MTU_MAX    65521u              /* with its Ethernet header, 65535 */
 #define NET_QUEUES_MAX 16u
 
 /* What the backend can do without being asked; the frontend offers the guest no more. */
@@ -31,12 +32,17 @@ struct net_backend_info {
 	unsigned int queues; /* at least 1 */
 	/*
 	 * Takes frames whose TCP or UDP checksum is missing (VIRTIO_NET_HDR_F_NEEDS_CSUM), and
-	 * large ones (VIRTIO_NET_HDR_GSO_TCPV4, _TCPV6, _UDP_L4). Without, all frames must be whole.
+	 * large ones (VIRTIO_NET_HDR_GSO_TCPV4, _TCPV6, _UDP_L4). Without, all must be whole.
 	 */
 	bool checksum;
 	bool tso, uso;
-	uint32_t mtu_max;
+	uint32_t mtu_max; /* without the Ethernet header */
 };
+
+/* What Linux calls it since 6.2: UDP datagrams to be split, all but the last of gso_size bytes. */
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
 
 /* Which of these a guest takes: what it has not agreed to is not given to it. */
 struct net_offloads {
@@ -104,14 +110,16 @@ void net_backend_set_offloads(struct net_backend *backend, const struct net_offl
 /* Is there anybody at the other end? Any thread. */
 bool net_backend_link(const struct net_backend *backend);
 
-/* For the life of the backend; readable from any thread. */
+/* Of one queue, for the life of the backend; readable from any thread. */
 struct net_counters {
 	struct counter tx_frames, tx_bytes, tx_lost;
 	struct counter rx_frames, rx_bytes, rx_lost; /* what the other end could not hand us */
 	struct counter calls;                        /* of the kernel, for frames */
 };
 
-const struct net_counters *net_backend_counters(const struct net_backend *backend);
+/* @index below NET_QUEUES_MAX: those of queues that there are not stay 0. */
+const struct net_counters *net_backend_counters(const struct net_backend *backend,
+						unsigned int index);
 
 /* All queues are stopped. NULL is fine. */
 void net_backend_destroy(struct net_backend *backend);
