@@ -14,41 +14,9 @@
 
 static void show_line(const struct vm_listed *vm)
 {
-	return strcmp(((const struct vm *)a)->name, ((const struct vm *)b)->name);
-}
-
-static void ask_all(struct vms *all)
-{
-	const uint64_t deadline = loop_now() + ANSWERS_MS * NSEC_PER_MSEC;
-
-	for (size_t i = 0; i < all->count; i++) {
-		struct vm *vm = &all->vms[i];
-
-		if (control_connect(vm->name, NULL, &vm->client) == 0)
-			(void)!control_send(vm->client, "status", NULL, NULL);
-	}
-	for (size_t i = 0; i < all->count; i++) {
-		const uint64_t now = loop_now();
-		const int ms = now < deadline ? (int)((deadline - now) / NSEC_PER_MSEC) : 0;
-		struct vm *vm = &all->vms[i];
-		/* One that ended meanwhile is not running, so it is not listed. */
-		if (vm->client && control_answer(vm->client, ms, NULL, &vm->status) == -EPIPE) {
-			control_disconnect(vm->client);
-			vm->client = NULL;
-		}
-	}
-}
-
-static void show_line(const struct vm *vm)
-{
-	char memory[32] = "-", uptime[32] = "-", pid[24] = "-", cpus[24] = "-";
-	const char *heartbeat = "-";
-
-	if (vm->status) {
-		show_bytes(show_number(vm->status, "memory"), memory);
-		show_duration(show_number(vm->status, "uptime_ns"), uptime);
 	char assigned[32], demand[32], pressure[32];
 	char uptime[32] = "-", pid[24] = "-", cpus[24] = "-";
+	const char *heartbeat = "-";
 
 	show_known_bytes(vm->answer, "assigned", assigned);
 	show_known_bytes(vm->answer, "demand", demand);
@@ -60,22 +28,17 @@ static void show_line(const struct vm *vm)
 		snprintf(cpus, sizeof(cpus), "%llu",
 			 (unsigned long long)show_number(vm->answer, "cpus"));
 	}
-	if (vm->status && *show_text(vm->status, "heartbeat"))
-		heartbeat = show_text(vm->status, "heartbeat");
-	printf("%-24s %-14s %8s %5s %10s %10s %9s\n", vm->name,
-	       vm->status ? show_text(vm->status, "state") : "no answer", pid, cpus, memory, uptime,
-	       heartbeat);
-	printf("%-24s %-14s %8s %5s %10s %10s %9s %10s\n", vm->name,
+	if (vm->answer && *show_text(vm->answer, "heartbeat"))
+		heartbeat = show_text(vm->answer, "heartbeat");
+	printf("%-24s %-14s %8s %5s %10s %10s %9s %10s %9s\n", vm->name,
 	       vm->answer ? show_text(vm->answer, "state") : "no answer", pid, cpus, assigned,
-	       demand, pressure, uptime);
+	       demand, pressure, uptime, heartbeat);
 }
 
 static void show_text_list(const struct vm_list *all)
 {
-	printf("%-24s %-14s %8s %5s %10s %10s %9s\n", "NAME", "STATE", "PID", "CPUS", "MEMORY",
-	       "UPTIME", "HEARTBEAT");
-	printf("%-24s %-14s %8s %5s %10s %10s %9s %10s\n", "NAME", "STATE", "PID", "CPUS",
-	       "MEMORY", "DEMAND", "PRESSURE", "UPTIME");
+	printf("%-24s %-14s %8s %5s %10s %10s %9s %10s %9s\n", "NAME", "STATE", "PID", "CPUS",
+	       "MEMORY", "DEMAND", "PRESSURE", "UPTIME", "HEARTBEAT");
 	for (size_t i = 0; i < all->count; i++)
 		if (all->vms[i].client)
 			show_line(&all->vms[i]);

@@ -60,10 +60,6 @@ struct machine {
 	struct vmbus *vmbus;               /* NULL: not wanted, or no SynIC for it */
 	struct machine_storage *storage;   /* NULL: no disks */
 	struct machine_services *services; /* NULL: no VMBus for them */
-	struct hv *hv;                   /* NULL: the guest sees no hypervisor */
-	struct hv_test_device *hv_test;  /* NULL: not wanted */
-	struct vmbus *vmbus;             /* NULL: not wanted, or no SynIC for it */
-	struct machine_storage *storage; /* NULL: no disks */
 	struct machine_memory *memory;
 	/* What to do once no device touches guest memory; NULL unless that is under way. */
 	void (*when_quiet)(struct machine *m);

@@ -233,6 +233,8 @@ void vmbus_reset(struct vmbus *bus, void (*done)(void *ctx), void *ctx)
 struct loop *vmbus_loop(const struct vmbus *bus)
 {
 	return bus->loop;
+}
+
 void vmbus_serve_tl(struct vmbus *bus, const struct vmbus_tl_ops *ops, void *ctx)
 {
 	bus->tl = ops;

@@ -287,7 +287,7 @@ bool net_backend_link(const struct net_backend *fake)
 	return fake->link;
 }
 
-const struct net_counters *net_backend_counters(const struct net_backend *fake)
+const struct net_counters *net_backend_counters(const struct net_backend *fake, unsigned int index)
 {
 	return &fake->counters;
 }
