@@ -35,7 +35,7 @@ void policy_settings_init(struct policy_settings *settings)
 	*settings = (struct policy_settings){
 		.reserve = MiB(256),
 		.reserve_percent = 5,
-		.dead_band = 3,
+		.dead_band = 5,
 		.step_up = 50,
 		.step_down = 25,
 		.stall = 10,
@@ -193,7 +193,7 @@ static bool should_grow(const struct policy_run *run, size_t i)
 		return false;
 	if (slot->heading < slot->low || slot->thrashing)
 		return true;
-	return slot->goal - slot->heading >= band;
+	return !slot->resting && slot->goal - slot->heading >= band;
 }
 
 static uint64_t want_growth(struct policy_run *run)

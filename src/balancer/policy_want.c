@@ -74,6 +74,8 @@ static void remember_moves(const struct policy_settings *settings, uint64_t now,
 {
 	const uint64_t far = max_of(policy_dead_band(settings, vm->assigned) / 2, POLICY_CHUNK);
 
+	if (state->seen_ns && vm->target < state->target)
+		state->lowered_ns = now;
 	if (state->seen_ns == 0 || state->assigned != vm->assigned || state->target != vm->target) {
 		if (state->assigned != vm->assigned)
 			state->no_more_ns = state->no_less_ns = 0;
@@ -144,6 +146,8 @@ static void set_wants(const struct policy_settings *settings, uint64_t now,
 	peak = remember_peak(settings, now, demand, vm, state);
 	slot->low = low;
 	slot->need = in_chunks(need, low, vm->maximum);
+	slot->resting = slot->need <= slot->heading && state->lowered_ns &&
+			now - state->lowered_ns < settings->hold_ns;
 	slot->ideal = in_chunks(policy_with_buffer(demand, vm->buffer), slot->need, vm->maximum);
 	slot->limit = in_chunks(policy_with_buffer(peak, vm->buffer), slot->ideal, vm->maximum);
 }

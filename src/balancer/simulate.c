@@ -69,16 +69,16 @@ static void set_steps(struct sim_guest *g, uint64_t assigned, uint64_t minimum, 
 				.most = maximum};
 }
 
-/* All of the host is out; ten seconds later one needs 256 MiB, which another does not. */
+/* All of the host is out, and from the first step on one needs 256 MiB that another does not. */
 static void set_need(struct sim *sim)
 {
-	const uint64_t then = 10 * NSEC_PER_SEC;
+	const uint64_t then = sim->spec->interval_ns;
 
 	sim->total = GiB(16);
 	sim->end_ns = 600 * NSEC_PER_SEC;
 	set_steps(&sim->guests[0], GiB(2), MiB(512), GiB(4), GiB(2) - MiB(100), then,
 		  GiB(2) + MiB(256));
-	set_steps(&sim->guests[1], GiB(6) + MiB(200), MiB(512), GiB(8), GiB(1), then, GiB(1));
+	set_steps(&sim->guests[1], GiB(6) + MiB(700), MiB(512), GiB(8), GiB(1), then, GiB(1));
 	set_steps(&sim->guests[2], GiB(3), MiB(512), GiB(4), GiB(2) + MiB(500), then,
 		  GiB(2) + MiB(500));
 	set_steps(&sim->guests[3], GiB(3), MiB(512), GiB(4), GiB(2) + MiB(500), then,
@@ -88,11 +88,11 @@ static void set_need(struct sim *sim)
 /* Two hold their minimum; the third is at pressure 150 until they end, half way. */
 static void set_shutdown(struct sim *sim)
 {
-	const uint64_t half = sim->end_ns / 2;
+	const uint64_t half = sim->end_ns / 2, hold = GiB(5) + MiB(90);
 
 	sim->total = GiB(16);
-	set_steps(&sim->guests[0], GiB(5), GiB(5), GiB(8), GiB(5), half, 0);
-	set_steps(&sim->guests[1], GiB(5), GiB(5), GiB(8), GiB(5), half, 0);
+	set_steps(&sim->guests[0], hold, hold, GiB(8), hold, half, 0);
+	set_steps(&sim->guests[1], hold, hold, GiB(8), hold, half, 0);
 	set_steps(&sim->guests[2], GiB(4) + MiB(512), GiB(1), GiB(8), GiB(6) + MiB(768), half,
 		  GiB(6) + MiB(768));
 }

@@ -41,7 +41,7 @@ struct sim_summary {
 	uint64_t starved;        /* waited over a minute while there was memory for it */
 	uint64_t thrash_seconds; /* of VMs that used more than they had */
 	uint64_t thrash_gib_s;   /* how much more, by how long */
-	uint64_t reversals;      /* up and down again, or the other way, for no reason of its own */
+	uint64_t reversals; /* up, down and up again (or the other way), with the same demand */
 	uint64_t orders, moved_bytes;
 	uint64_t overcommitted_s; /* of hosts: what guests had was more than the host */
 	uint64_t need_ms;         /* SIM_NEED: until it had it; UINT64_MAX: never */

@@ -10,7 +10,11 @@
 /* Lacking for longer, while there is memory, is starving. */
 #define STARVED_NS (60 * NSEC_PER_SEC)
 
-/* Two orders within this time, in opposite directions, and without a change of demand. */
+/*
+ * An order within this time of one in the other direction, for which neither the demand of the VM
+ * nor that of its host has changed, is a turn. One is how memory moves: lent to another, and
+ * returned. A second one is an oscillation.
+ */
 #define REVERSAL_NS (120 * NSEC_PER_SEC)
 
 int sim_watch_init(struct sim_watch *watch, size_t n, uint64_t step_ns)
@@ -104,6 +108,7 @@ void sim_watch_host(struct sim_watch *watch, const struct policy_settings *setti
 	const uint64_t pool = pool_of(settings, host, guests, n);
 	const double seconds = (double)watch->step_ns / 1e9;
 
+	watch->demand = 0;
 	for (size_t i = 0; i < n; i++) {
 		const struct sim_guest *g = &guests[i];
 		struct sim_watched *w = &watch->vms[first + i];
@@ -112,6 +117,7 @@ void sim_watch_host(struct sim_watch *watch, const struct policy_settings *setti
 		if (!g->running)
 			continue;
 		watch->vm_steps++;
+		watch->demand += g->demand;
 		watch->granted += (double)g->assigned;
 		watch->pressure += (double)policy_pressure(g->demand, g->assigned);
 		if (touched > g->assigned) {
@@ -137,20 +143,28 @@ void sim_watch_decision(struct sim_watch *watch, uint64_t real_ns)
 	watch->decide_ns += real_ns;
 }
 
+static uint64_t change_of(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
 void sim_watch_order(struct sim_watch *watch, size_t i, const struct sim_guest *guest,
 		     uint64_t target, uint64_t now_ns)
 {
 	struct sim_watched *w = &watch->vms[i];
 	const int way = target > guest->target ? 1 : -1;
-	const uint64_t change =
-		max_of(guest->demand, w->order_demand) - min_of(guest->demand, w->order_demand);
 
-	if (w->way == -way && now_ns - w->order_ns < REVERSAL_NS && change < guest->assigned / 20)
-		watch->sum.reversals++;
+	if (w->way == -way && now_ns - w->order_ns < REVERSAL_NS &&
+	    change_of(guest->demand, w->order_demand) < guest->assigned / 20 &&
+	    change_of(watch->demand, w->order_host) < change_of(target, guest->target)) {
+		watch->sum.reversals += w->turn_ns && now_ns - w->turn_ns < 2 * REVERSAL_NS;
+		w->turn_ns = now_ns;
+	}
 	watch->sum.orders++;
 	w->way = way;
 	w->order_ns = now_ns;
 	w->order_demand = guest->demand;
+	w->order_host = watch->demand;
 }
 
 /* --- The end. ------------------------------------------------------------------------------- */

@@ -14,7 +14,8 @@ struct sim_watched {
 	uint64_t starving_ns; /* since when although there is memory for it */
 	bool starved;
 	int way; /* of its last order: 1 up, -1 down */
-	uint64_t order_ns, order_demand;
+	uint64_t order_ns, order_demand, order_host;
+	uint64_t turn_ns; /* when it last turned; 0: never */
 };
 
 struct sim_watch {
@@ -23,6 +24,7 @@ struct sim_watch {
 	uint64_t step_ns;
 	uint32_t *waits; /* by seconds */
 	struct sim_summary sum;
+	uint64_t demand; /* of all guests of the host that was looked at last */
 	uint64_t decisions, decide_ns;
 	double granted, pressure, thrash_mib_s; /* sums */
 	uint64_t host_steps, vm_steps, thrash_steps, over_steps;

@@ -183,7 +183,7 @@ static const struct {
 	 offsetof(struct sim_summary, starved)},
 	{"thrash-seconds", "thrashing (VM seconds)", offsetof(struct sim_summary, thrash_seconds)},
 	{"thrash-gib-s", "thrashing (GiB seconds)", offsetof(struct sim_summary, thrash_gib_s)},
-	{"reversals", "oscillation: orders back and forth",
+	{"reversals", "oscillation: back, forth and back again",
 	 offsetof(struct sim_summary, reversals)},
 	{"orders", "orders to VMs", offsetof(struct sim_summary, orders)},
 	{"overcommitted-s", "host seconds with more granted than there is",

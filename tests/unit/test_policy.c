@@ -210,7 +210,7 @@ START_TEST(work_conserving)
 				lacking += ideal - vm->assigned;
 			else
 				surplus += vm->assigned - ideal;
-			band += max_of(vm->assigned * 3 / 100, MiB(8));
+			band += max_of(vm->assigned * 5 / 100, MiB(8));
 		}
 		if (plenty >= 110)
 			ck_assert_uint_le(lacking, band);
