@@ -70,6 +70,8 @@ struct policy_vm {
 struct policy_state {
 	uint64_t seen_ns;          /* 0: never */
 	uint64_t peak, before;     /* highest demand of this stretch of time, and of the last one */
+	uint64_t excess;           /* committed and not used, when that could last be seen */
+	uint64_t uncommitted;      /* used and not committed */
 	uint64_t stretch_ns;       /* when this one began; 0: not yet */
 	uint64_t assigned, target; /* of the last sample ... */
 	uint64_t lowered_ns;       /* ... when its target last fell; 0: never seen ... */

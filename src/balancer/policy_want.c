@@ -5,8 +5,9 @@
  * Committed bytes are what a guest may come to need, and can mislead: some programs commit all they
  * can get and use what there is, others use memory that nobody commits (shared memory, the
  * kernel's). What the guest has available is the second signal: assigned less available is what it
- * uses. It counts only when the guest has been left in peace for a while, since the report and the
- * size of the guest must be of the same moment.
+ * uses. It is looked at only when the guest has been left in peace for a while, since the report and
+ * the size of the guest must be of the same moment; until then what was last seen to be committed
+ * and not used, or used and not committed, is taken to be so still. Otherwise each move would change what the guest needs.
  */
 #include "balancer/policy_want.h"
 
@@ -139,9 +140,13 @@ static void set_wants(const struct policy_settings *settings, uint64_t now,
 
 	if (used_of(now, vm, state, &used)) {
 		slot->thrashing = vm->available < vm->assigned / THRASHING_PART;
-		if (used > demand)
-			demand = min_of(used, vm->maximum);
+		state->uncommitted = used > demand ? used - demand : 0;
+		demand = min_of(demand + state->uncommitted, vm->maximum);
 		need = min_of(demand, policy_with_buffer(used, vm->buffer));
+		state->excess = demand - need;
+	} else {
+		demand = min_of(demand + state->uncommitted, vm->maximum);
+		need = demand - min_of(state->excess, demand);
 	}
 	peak = remember_peak(settings, now, demand, vm, state);
 	slot->low = low;

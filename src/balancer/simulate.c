@@ -102,6 +102,8 @@ static void set_recorded(struct sim *sim)
 	const struct series *recorded = sim->spec->recorded;
 	uint64_t end_ms = 0;
 
+	if (recorded->host_count)
+		sim->total = min_of(recorded->hosts[0].total, POLICY_BYTES_MAX);
 	for (size_t i = 0; i < sim->n; i++) {
 		const struct series_vm *vm = &recorded->vms[i];
 		struct sim_guest *g = &sim->guests[i];
@@ -111,17 +113,16 @@ static void set_recorded(struct sim *sim)
 					.maximum = min_of(vm->maximum, POLICY_BYTES_MAX),
 					.buffer = min_of(vm->buffer, POLICY_BUFFER_MAX),
 					.weight = min_of(max_of(vm->weight, 1u), POLICY_WEIGHT_MAX),
-					.recorded = vm,
-					.running = vm->count > 0};
-		if (!vm->count)
+					.recorded = vm};
+		/* No host has run one that is larger than itself. */
+		if (!vm->count || vm->points[0].assigned > sim->total)
 			continue;
-		g->startup = min_of(vm->points[0].assigned, POLICY_BYTES_MAX);
+		g->running = true;
+		g->startup = vm->points[0].assigned;
 		g->assigned = g->target = g->most = g->startup;
 		end_ms = max_of(end_ms, vm->points[vm->count - 1].time_ms - vm->points[0].time_ms);
 	}
 	sim->end_ns = min_of(end_ms, 365ull * 24 * 3600 * 1000) * NSEC_PER_MSEC;
-	if (recorded->host_count)
-		sim->total = min_of(recorded->hosts[0].total, POLICY_BYTES_MAX);
 }
 
 static void set_guests(struct sim *sim)

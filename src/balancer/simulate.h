@@ -38,7 +38,7 @@ struct sim_summary {
 	uint64_t waits, wait_max_s; /* a VM needed more than it had, and got it */
 	uint64_t wait_median_s, wait_95_s;
 	uint64_t unserved;       /* of them, the need went away or the time was over first */
-	uint64_t starved;        /* waited over a minute while there was memory for it */
+	uint64_t starved;        /* waited over a minute while there was memory for all who did */
 	uint64_t thrash_seconds; /* of VMs that used more than they had */
 	uint64_t thrash_gib_s;   /* how much more, by how long */
 	uint64_t reversals; /* up, down and up again (or the other way), with the same demand */

@@ -78,7 +78,7 @@ static void choose_goal(struct sim_guest *g, uint64_t now)
 
 	switch (g->kind) {
 	case SIM_STEADY:
-		if (g->goal < g->maximum / 100 * 10 || random_of(g, 20) == 0)
+		if (g->goal < g->maximum / 100 * 10 || random_of(g, 5) == 0)
 			g->goal = percent(g, 20, 50);
 		g->next_ns = now + 10 * MINUTE + random_of(g, HOUR);
 		break;

@@ -38,13 +38,25 @@ static uint64_t ideal_of(const struct sim_guest *g)
 	return max_of(g->minimum, min_of(policy_with_buffer(g->demand, g->buffer), g->maximum));
 }
 
-/* What could be had: the host's beyond its reserve, and what guests have beyond their buffers. */
-static uint64_t pool_of(const struct policy_settings *settings, const struct policy_host *host,
-			const struct sim_guest *guests, size_t n)
+/* What a guest lacks, beyond what no balancer would move. */
+static uint64_t lack_of(const struct policy_settings *settings, const struct sim_guest *g)
+{
+	const uint64_t wants = min_of(g->demand, g->maximum);
+
+	return wants > g->assigned + policy_dead_band(settings, g->assigned) ? wants - g->assigned
+									     : 0;
+}
+
+/*
+ * What could be had (the host's beyond its reserve, and what guests have beyond their buffers), when
+ * that is enough for all who lack; else 0: then they share.
+ */
+static uint64_t pool_for_all(const struct policy_settings *settings, const struct policy_host *host,
+			     const struct sim_guest *guests, size_t n)
 {
 	const uint64_t reserve =
 		max_of(settings->reserve, host->total / 100 * settings->reserve_percent);
-	uint64_t pool = host->available > reserve ? host->available - reserve : 0;
+	uint64_t pool = host->available > reserve ? host->available - reserve : 0, lack = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		const uint64_t ideal =
@@ -52,8 +64,9 @@ static uint64_t pool_of(const struct policy_settings *settings, const struct pol
 
 		if (guests[i].assigned > ideal)
 			pool += guests[i].assigned - ideal;
+		lack += lack_of(settings, &guests[i]);
 	}
-	return pool;
+	return pool >= lack ? pool : 0;
 }
 
 static void end_wait(struct sim_watch *watch, struct sim_watched *w, const struct sim_guest *g,
@@ -87,10 +100,7 @@ static void watch_wait(struct sim_watch *watch, struct sim_watched *w, const str
 static void watch_hunger(struct sim_watch *watch, struct sim_watched *w, const struct sim_guest *g,
 			 const struct policy_settings *settings, uint64_t pool, uint64_t now)
 {
-	const uint64_t band = policy_dead_band(settings, g->assigned);
-	const uint64_t wants = min_of(g->demand, g->maximum);
-
-	if (wants <= g->assigned + band || pool < wants - g->assigned) {
+	if (!lack_of(settings, g) || !pool) {
 		w->starving_ns = 0;
 		w->starved = false;
 	} else if (!w->starving_ns) {
@@ -105,7 +115,7 @@ void sim_watch_host(struct sim_watch *watch, const struct policy_settings *setti
 		    const struct policy_host *host, uint64_t used, const struct sim_guest *guests,
 		    size_t first, size_t n, uint64_t now_ns)
 {
-	const uint64_t pool = pool_of(settings, host, guests, n);
+	const uint64_t pool = pool_for_all(settings, host, guests, n);
 	const double seconds = (double)watch->step_ns / 1e9;
 
 	watch->demand = 0;
