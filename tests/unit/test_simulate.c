@@ -32,7 +32,7 @@ START_TEST(day)
 	spec.hours = 8;
 	spec.interval_ns = 5 * NSEC_PER_SEC;
 	for (spec.seed = 1; spec.seed <= 3; spec.seed++) {
-		spec.host_memory = GiB(88);
+		spec.host_memory = GiB(96);
 		run(SIM_CANDELA, &sum);
 		ck_assert_uint_eq(sum.starved, 0);
 		ck_assert_uint_eq(sum.reversals, 0);
