@@ -5,9 +5,10 @@
  * Committed bytes are what a guest may come to need, and can mislead: some programs commit all they
  * can get and use what there is, others use memory that nobody commits (shared memory, the
  * kernel's). What the guest has available is the second signal: assigned less available is what it
- * uses. It is looked at only when the guest has been left in peace for a while, since the report and
- * the size of the guest must be of the same moment; until then what was last seen to be committed
- * and not used, or used and not committed, is taken to be so still. Otherwise each move would change what the guest needs.
+ * uses. It is looked at only when the guest has been left in peace for a while, since the report
+ * and the size of the guest must be of the same moment; until then what was last seen to be
+ * committed and not used, or used and not committed, is taken to be so still. Otherwise each move
+ * would change what the guest needs.
  */
 #include "balancer/policy_want.h"
 

@@ -313,8 +313,8 @@ void report_write(FILE *out, const struct series *series)
 	fprintf(out,
 		"<!DOCTYPE html>\n<html xmlns=\"http://www.w3.org/1999/xhtml\" lang=\"en\"><head>"
 		"<meta charset=\"utf-8\"/><meta name=\"viewport\" "
-		"content=\"width=device-width, initial-scale=1\"/><title>Memory of the host and its "
-		"VMs</title>\n<style>%s</style></head><body>\n",
+		"content=\"width=device-width, initial-scale=1\"/><title>Memory of the host and "
+		"its VMs</title>\n<style>%s</style></head><body>\n",
 		report_style);
 	introduction(out, series);
 	fputs("<h2>Host</h2>\n", out);

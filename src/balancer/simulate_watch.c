@@ -48,8 +48,8 @@ static uint64_t lack_of(const struct policy_settings *settings, const struct sim
 }
 
 /*
- * What could be had (the host's beyond its reserve, and what guests have beyond their buffers), when
- * that is enough for all who lack; else 0: then they share.
+ * What could be had (the host's beyond its reserve, and what guests have beyond their buffers),
+ * when that is enough for all who lack; else 0: then they share.
  */
 static uint64_t pool_for_all(const struct policy_settings *settings, const struct policy_host *host,
 			     const struct sim_guest *guests, size_t n)

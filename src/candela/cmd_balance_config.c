@@ -78,8 +78,8 @@ static const struct config_row rows[] = {
 		CONFIG_AT_UINT(BC, policy.stall),
 		.max = 100,
 		.preset = "10",
-		.help = "percent of the time that something on the host waits for memory, above which "
-			"no guest is given any",
+		.help = "percent of the time that something on the host waits for memory, above "
+			"which no guest is given any",
 	},
 	{
 		.key = "hold",

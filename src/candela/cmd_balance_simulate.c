@@ -33,8 +33,8 @@ static const struct config_row rows[] = {
 		CONFIG_AT_ENUM(struct sim_spec, scenario, sim_scenario),
 		.names = scenario_names,
 		.preset = "day",
-		.help = "day: a fleet; need: one VM needs 256 MiB on a full host; shutdown: of three "
-			"VMs on a full host two end",
+		.help = "day: a fleet; need: one VM needs 256 MiB on a full host; shutdown: of "
+			"three VMs on a full host two end",
 	},
 	{
 		.key = "vms",
