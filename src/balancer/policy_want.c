@@ -137,18 +137,17 @@ static void set_wants(const struct policy_settings *settings, uint64_t now,
 		      struct policy_slot *slot)
 {
 	const uint64_t low = min_of(max_of(vm->minimum, vm->floor), vm->maximum);
-	uint64_t demand = min_of(vm->demand, vm->maximum), need = demand, used, peak;
+	uint64_t demand = min_of(vm->demand, vm->maximum), used = 0, need, peak;
 
 	if (used_of(now, vm, state, &used)) {
 		slot->thrashing = vm->available < vm->assigned / THRASHING_PART;
 		state->uncommitted = used > demand ? used - demand : 0;
-		demand = min_of(demand + state->uncommitted, vm->maximum);
-		need = min_of(demand, policy_with_buffer(used, vm->buffer));
-		state->excess = demand - need;
-	} else {
-		demand = min_of(demand + state->uncommitted, vm->maximum);
-		need = demand - min_of(state->excess, demand);
 	}
+	demand = min_of(demand + state->uncommitted, vm->maximum);
+	/* One that uses all it has shows only that it needs no less. */
+	if (used && !slot->thrashing)
+		state->excess = demand - min_of(demand, policy_with_buffer(used, vm->buffer));
+	need = max_of(demand - min_of(state->excess, demand), min_of(used, demand));
 	peak = remember_peak(settings, now, demand, vm, state);
 	slot->low = low;
 	slot->need = in_chunks(need, low, vm->maximum);

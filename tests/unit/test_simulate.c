@@ -28,17 +28,18 @@ START_TEST(day)
 {
 	struct sim_summary again;
 
-	spec.vms = 40;
-	spec.hours = 8;
-	spec.interval_ns = 5 * NSEC_PER_SEC;
+	spec.vms = 20;
+	spec.hours = 10;
+	spec.interval_ns = 10 * NSEC_PER_SEC;
 	for (spec.seed = 1; spec.seed <= 3; spec.seed++) {
-		spec.host_memory = GiB(96);
+		spec.host_memory = GiB(44);
 		run(SIM_CANDELA, &sum);
 		ck_assert_uint_eq(sum.starved, 0);
 		ck_assert_uint_eq(sum.reversals, 0);
 		ck_assert_uint_eq(sum.overcommitted_s, 0);
-		ck_assert_uint_eq(sum.vm_seconds, 40 * 8 * 3600);
+		ck_assert_uint_eq(sum.vm_seconds, 20 * 10 * 3600);
 		ck_assert_uint_gt(sum.orders, 100);
+		ck_assert_uint_gt(sum.waits, 10);
 	}
 	run(SIM_CANDELA, &sum);
 	run(SIM_CANDELA, &again);
