@@ -16,8 +16,10 @@
 /* A step is never smaller than this, so that small guests move as soon as large ones. */
 #define STEP_MIN MiB(256)
 
-/* The host's available memory is never quiet: as much of it around the reserve is neither given nor
- * asked back. */
+/*
+ * The host's available memory is never quiet: so much of it on both sides of the reserve is neither
+ * given for buffers nor asked back. What guests need is given to the last byte above the reserve.
+ */
 #define SLACK_PART 256
 
 struct policy_run {
@@ -26,7 +28,8 @@ struct policy_run {
 	struct policy_slot *slots;
 	struct policy_totals *totals;
 	size_t n;
-	uint64_t give;     /* what the host has for those who grow */
+	uint64_t give;     /* what the host has for those who grow ... */
+	uint64_t slack;    /* ... and what of it not for buffers */
 	uint64_t short_of; /* or what it wants back */
 };
 
@@ -35,7 +38,7 @@ void policy_settings_init(struct policy_settings *settings)
 	*settings = (struct policy_settings){
 		.reserve = MiB(256),
 		.reserve_percent = 5,
-		.dead_band = 3,
+		.dead_band = 5,
 		.step_up = 50,
 		.step_down = 25,
 		.stall = 10,
@@ -75,6 +78,8 @@ static void keep_to_budget(struct policy_run *run, uint64_t base)
 	if (budget == 0)
 		return;
 	run->give = min_of(run->give, room);
+	if (room < run->totals->spare)
+		run->slack = 0;
 	run->short_of = max_of(run->short_of, over);
 	run->totals->spare = min_of(run->totals->spare, room);
 	run->totals->short_of = max_of(run->totals->short_of, over);
@@ -92,7 +97,8 @@ static void weigh_host(struct policy_run *run, const struct policy_host *host, u
 
 	if (available > bound) {
 		totals->spare = available - bound;
-		run->give = totals->spare > slack ? totals->spare - slack : 0;
+		run->give = totals->spare;
+		run->slack = slack;
 	} else {
 		totals->short_of = bound - available;
 		run->short_of = totals->short_of > slack ? totals->short_of : 0;
@@ -183,7 +189,7 @@ static uint64_t step_of(const struct policy_vm *vm, uint32_t percent)
 	return max_of(align_up(vm->assigned / 100 * percent, POLICY_CHUNK), STEP_MIN);
 }
 
-/* Is it far enough below its share to be moved? */
+/* Is it far enough below its share to be moved? What it needs counts for more than a buffer. */
 static bool should_grow(const struct policy_run *run, size_t i)
 {
 	const struct policy_slot *slot = &run->slots[i];
@@ -193,7 +199,9 @@ static bool should_grow(const struct policy_run *run, size_t i)
 		return false;
 	if (slot->heading < slot->low || slot->thrashing)
 		return true;
-	return slot->goal - slot->heading >= band;
+	if (slot->need > slot->heading)
+		return slot->goal - slot->heading >= band / 2;
+	return !slot->resting && slot->goal - slot->heading >= band;
 }
 
 static uint64_t want_growth(struct policy_run *run)
@@ -254,8 +262,10 @@ static uint64_t grow(struct policy_run *run)
 	const uint64_t wanted = want_growth(run), have = run->totals->stalled ? 0 : run->give;
 	uint64_t left = have;
 
-	for (unsigned int class = 0; class < 3 && left && wanted; class ++)
+	for (unsigned int class = 0; class < 2 && left && wanted; class ++)
 		left = give_class(run, class, left);
+	if (left > run->slack && wanted)
+		left = run->slack + give_class(run, 2, left - run->slack);
 	run->totals->wanted = wanted;
 	run->totals->waiting = wanted - (have - left);
 	return run->totals->waiting;
@@ -298,7 +308,7 @@ static void take(struct policy_run *run, uint64_t wanted)
 		const size_t at = run->slots[i].order;
 		struct policy_slot *slot = &run->slots[at];
 		const uint64_t band = policy_dead_band(run->settings, run->vms[at].assigned);
-		const uint64_t least = run->short_of ? POLICY_CHUNK : band / 4;
+		const uint64_t least = run->short_of ? POLICY_CHUNK : band / 2;
 		uint64_t most, part;
 
 		if (slot->left || slot->heading < slot->goal + least)

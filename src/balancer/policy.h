@@ -70,8 +70,11 @@ struct policy_vm {
 struct policy_state {
 	uint64_t seen_ns;          /* 0: never */
 	uint64_t peak, before;     /* highest demand of this stretch of time, and of the last one */
+	uint64_t excess;           /* committed and not used, when that could last be seen */
+	uint64_t uncommitted;      /* used and not committed */
 	uint64_t stretch_ns;       /* when this one began; 0: not yet */
 	uint64_t assigned, target; /* of the last sample ... */
+	uint64_t lowered_ns;       /* ... when its target last fell; 0: never seen ... */
 	uint64_t changed_ns;       /* ... and when one of them last changed */
 	uint64_t no_more_ns;       /* until then the guest is not asked to take more */
 	uint64_t no_less_ns;       /* nor here to give more */
@@ -139,6 +142,7 @@ struct policy_slot {
 	uint32_t weight, order, key;
 	enum policy_reason reason;
 	bool left, thrashing;
+	bool resting; /* its buffer has just been lent, and is not asked back yet */
 };
 
 /* The defaults that docs/balance.md names. */

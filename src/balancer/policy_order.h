@@ -7,5 +7,5 @@
 
 #include "balancer/policy.h"
 
-/* Sets the order of each slot, so that slots[slots[0].order].key is the smallest; equals by index. */
+/* Sets the order of each slot: slots[slots[0].order].key is the smallest. Equals go by index. */
 void policy_order(struct policy_slot *slots, size_t n);

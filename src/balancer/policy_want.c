@@ -5,8 +5,10 @@
  * Committed bytes are what a guest may come to need, and can mislead: some programs commit all they
  * can get and use what there is, others use memory that nobody commits (shared memory, the
  * kernel's). What the guest has available is the second signal: assigned less available is what it
- * uses. It counts only when the guest has been left in peace for a while, since the report and the
- * size of the guest must be of the same moment.
+ * uses. It is looked at only when the guest has been left in peace for a while, since the report
+ * and the size of the guest must be of the same moment; until then what was last seen to be
+ * committed and not used, or used and not committed, is taken to be so still. Otherwise each move
+ * would change what the guest needs.
  */
 #include "balancer/policy_want.h"
 
@@ -74,6 +76,8 @@ static void remember_moves(const struct policy_settings *settings, uint64_t now,
 {
 	const uint64_t far = max_of(policy_dead_band(settings, vm->assigned) / 2, POLICY_CHUNK);
 
+	if (state->seen_ns && vm->target < state->target)
+		state->lowered_ns = now;
 	if (state->seen_ns == 0 || state->assigned != vm->assigned || state->target != vm->target) {
 		if (state->assigned != vm->assigned)
 			state->no_more_ns = state->no_less_ns = 0;
@@ -133,17 +137,22 @@ static void set_wants(const struct policy_settings *settings, uint64_t now,
 		      struct policy_slot *slot)
 {
 	const uint64_t low = min_of(max_of(vm->minimum, vm->floor), vm->maximum);
-	uint64_t demand = min_of(vm->demand, vm->maximum), need = demand, used, peak;
+	uint64_t demand = min_of(vm->demand, vm->maximum), used = 0, need, peak;
 
 	if (used_of(now, vm, state, &used)) {
 		slot->thrashing = vm->available < vm->assigned / THRASHING_PART;
-		if (used > demand)
-			demand = min_of(used, vm->maximum);
-		need = min_of(demand, policy_with_buffer(used, vm->buffer));
+		state->uncommitted = used > demand ? used - demand : 0;
 	}
+	demand = min_of(demand + state->uncommitted, vm->maximum);
+	/* One that uses all it has shows only that it needs no less. */
+	if (used && !slot->thrashing)
+		state->excess = demand - min_of(demand, policy_with_buffer(used, vm->buffer));
+	need = max_of(demand - min_of(state->excess, demand), min_of(used, demand));
 	peak = remember_peak(settings, now, demand, vm, state);
 	slot->low = low;
 	slot->need = in_chunks(need, low, vm->maximum);
+	slot->resting = slot->need <= slot->heading && state->lowered_ns &&
+			now - state->lowered_ns < settings->hold_ns;
 	slot->ideal = in_chunks(policy_with_buffer(demand, vm->buffer), slot->need, vm->maximum);
 	slot->limit = in_chunks(policy_with_buffer(peak, vm->buffer), slot->ideal, vm->maximum);
 }

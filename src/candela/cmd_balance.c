@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "candela/cmd_balance_daemon.h"
+#include "candela/cmd_balance_report.h"
+#include "candela/cmd_balance_simulate.h"
 #include "candela/command_args.h"
 #include "candela/commands.h"
 #include "candela/exit_status.h"
@@ -15,21 +17,47 @@
 
 struct arguments {
 	struct balance_options options;
+	struct balance_simulation simulation;
 	bool schema;
 	const char *config;
 };
 
+/* Options that do not go together. */
+static int check(const struct arguments *args, struct error *err)
+{
+	const bool simulates = args->simulation.trace != NULL;
+	const bool works = args->options.once || args->options.dry_run;
+
+	if (args->simulation.policy && !simulates)
+		return error_set(err, -EINVAL, "--policy is for --simulate");
+	if (simulates && (works || args->options.history))
+		return error_set(err, -EINVAL,
+				 "--simulate does not go with --once, --dry-run or --history");
+	if (args->simulation.report && !simulates && (works || !args->options.history))
+		return error_set(err, -EINVAL,
+				 "--report needs a history (--history FILE) or a simulation "
+				 "(--simulate TRACE)");
+	return 0;
+}
+
 static int balance(const struct arguments *args, struct error *err)
 {
 	struct balance_config config;
-	int r = 0;
+	int r = check(args, err);
 
+	if (r < 0)
+		return r;
 	if (args->schema)
 		return balance_config_print_schema(err);
+	if (args->simulation.report && !args->simulation.trace)
+		return balance_report(args->simulation.report, args->options.history, err);
 	balance_config_init(&config);
 	if (args->config)
 		r = balance_config_load(&config, args->config, err);
-	return r < 0 ? r : balance_run(&config, &args->options, err);
+	if (r < 0)
+		return r;
+	return args->simulation.trace ? balance_simulate(&args->simulation, &config, err)
+				      : balance_run(&config, &args->options, err);
 }
 
 int cmd_balance(int argc, char **argv)
@@ -45,6 +73,18 @@ int cmd_balance(int argc, char **argv)
 		 .metavar = "FILE",
 		 .value = &args.options.history,
 		 .help = "write what is seen and decided to FILE"},
+		{.name = "report",
+		 .metavar = "OUT.html",
+		 .value = &args.simulation.report,
+		 .help = "draw a history, or a simulation"},
+		{.name = "simulate",
+		 .metavar = "TRACE",
+		 .value = &args.simulation.trace,
+		 .help = "play a history, a description (.json) or generate:KEY=VALUE,..."},
+		{.name = "policy",
+		 .metavar = "NAME",
+		 .value = &args.simulation.policy,
+		 .help = "simulate with: candela, mom (oVirt's rule), both"},
 		{.name = "json", .flag = &args.options.json, .help = "print a JSON object a line"},
 		{.name = "print-schema",
 		 .flag = &args.schema,
@@ -56,7 +96,7 @@ int cmd_balance(int argc, char **argv)
 		.about =
 			"Give the VMs that run the memory that they need, and take back what they\n"
 			"do not, until a signal comes. Without a policy, everything has its\n"
-			"default.\n",
+			"default. With --report or --simulate, no VM is asked or told anything.\n",
 		.exit_status = "0 done, or ended by a signal; 1 failed; 2 bad usage or policy.",
 		.options = options,
 		.option_count = ARRAY_SIZE(options),
@@ -73,6 +113,7 @@ int cmd_balance(int argc, char **argv)
 		return STATUS_USAGE;
 	}
 	args.config = count ? words[0] : NULL;
+	args.simulation.json = args.options.json;
 	r = balance(&args, &err);
 	if (r == 0)
 		return show_flush("balance");

@@ -54,7 +54,7 @@ static const struct config_row rows[] = {
 		CONFIG_AT_UINT(BC, policy.dead_band),
 		.min = 1,
 		.max = 50,
-		.preset = "3",
+		.preset = "5",
 		.help = "percent of what a VM has; less is not moved",
 	},
 	{
@@ -78,8 +78,8 @@ static const struct config_row rows[] = {
 		CONFIG_AT_UINT(BC, policy.stall),
 		.max = 100,
 		.preset = "10",
-		.help = "percent of the time that something on the host waits for memory, above which "
-			"no guest is given any",
+		.help = "percent of the time that something on the host waits for memory, above "
+			"which no guest is given any",
 	},
 	{
 		.key = "hold",

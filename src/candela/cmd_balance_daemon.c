@@ -209,6 +209,8 @@ static int decide(struct balance *b)
 
 	b->asking = false;
 	loop_timer_cancel(b->loop, &b->deadline);
+	if (balance_fleet_is_partial(fleet, now, SILENT_NS))
+		return 0;
 	r = balance_fleet_gather(fleet, now, SILENT_NS);
 	if (r == 0)
 		r = read_host(b, &host, &memory);

@@ -131,6 +131,19 @@ size_t balance_fleet_ask(struct balance_fleet *fleet)
 	return asked;
 }
 
+bool balance_fleet_is_partial(const struct balance_fleet *fleet, uint64_t now_ns,
+			      uint64_t silent_ns)
+{
+	for (size_t i = 0; i < fleet->count; i++) {
+		const struct balance_vm *vm = fleet->vms[i];
+
+		if (!vm->has_sample && !vm->closing && vm->ask_id &&
+		    now_ns - vm->ask_ns < silent_ns)
+			return true;
+	}
+	return false;
+}
+
 size_t balance_fleet_ordered(const struct balance_fleet *fleet)
 {
 	size_t ordered = 0;

@@ -85,7 +85,7 @@ void balance_vm_close(struct balance_vm *vm)
 
 /* --- Questions and orders. ------------------------------------------------------------------ */
 
-/* The id, or 0. There is always room for two short lines, or else the VM is not worth waiting for. */
+/* The id, or 0. A VM that has no room for two short lines is not worth waiting for. */
 static int send_request(struct balance_vm *vm, const char *method, struct json_object *params)
 {
 	const int id = vm->last_id < INT32_MAX ? vm->last_id + 1 : 1;

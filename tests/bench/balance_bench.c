@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * How long a decision of the balancer takes: VMs of which a fifth wants more, on a host that has too
- * little, which is the longest way through the policy.
+ * How long a decision of the balancer takes: VMs of which a fifth wants more, on a host that has
+ * too little, which is the longest way through the policy.
  *
  *	balance-bench [VMS [DECISIONS]]
  */

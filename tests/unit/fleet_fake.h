@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * VMs and a host in memory, for tests of the balancer's policy: guests that do at once, or in steps,
- * what they are told. One thread.
+ * VMs and a host in memory, for tests of the balancer's policy: guests that do at once, or in
+ * steps, what they are told. One thread.
  */
 #pragma once
 
