@@ -67,8 +67,7 @@ static void on_settled(void *ctx, const char *why)
 	if (!m->memory) /* not even made */
 		return;
 	balloon_get_state(m->memory->balloon, &state);
-	snprintf(assigned, sizeof(assigned), "%llu MiB",
-		 (unsigned long long)state.assigned >> 20);
+	snprintf(assigned, sizeof(assigned), "%llu MiB", (unsigned long long)state.assigned >> 20);
 	snprintf(text, sizeof(text), "target of %llu MiB %s: the guest has %s%s%s",
 		 (unsigned long long)state.target >> 20, why ? "refused" : "reached", assigned,
 		 why ? "; " : "", why ? why : "");
@@ -153,9 +152,11 @@ static void get_state(const struct machine *m, struct balloon_state *state)
 	if (m->memory->balloon)
 		balloon_get_state(m->memory->balloon, state);
 	else
-		*state = (struct balloon_state){
-			.minimum = size, .maximum = size, .target = size, .assigned = size,
-			.floor = size};
+		*state = (struct balloon_state){.minimum = size,
+						.maximum = size,
+						.target = size,
+						.assigned = size,
+						.floor = size};
 }
 
 /* A number, or null. */
@@ -178,8 +179,7 @@ int machine_put_memory_report(struct json_object *o, const struct machine *m)
 	return r < 0 ? r : put_known(o, "pressure", s.reported, s.pressure);
 }
 
-static int put_limits(struct json_object *o, const struct machine *m,
-		      const struct balloon_state *s)
+static int put_limits(struct json_object *o, const struct machine *m, const struct balloon_state *s)
 {
 	int r = json_put(o, "static", json_object_new_boolean(s->minimum == s->maximum));
 
@@ -217,10 +217,10 @@ static int put_counters(struct json_object *o, const struct machine *m)
 		const char *key;
 		const struct counter *counter;
 	} rows[] = {
-		{"add-operations", &c->adds},      {"remove-operations", &c->removes},
-		{"add-bytes", &c->add_bytes},      {"remove-bytes", &c->remove_bytes},
-		{"buffer-hits", &c->buffer_hits},  {"buffer-misses", &c->buffer_misses},
-		{"refusals", &c->refusals},        {"bad-ranges", &c->bad_ranges},
+		{"add-operations", &c->adds},     {"remove-operations", &c->removes},
+		{"add-bytes", &c->add_bytes},     {"remove-bytes", &c->remove_bytes},
+		{"buffer-hits", &c->buffer_hits}, {"buffer-misses", &c->buffer_misses},
+		{"refusals", &c->refusals},       {"bad-ranges", &c->bad_ranges},
 		{"retaken-bytes", &c->retaken},
 	};
 	int r = 0;

@@ -154,9 +154,8 @@ static uint64_t choose(const struct balloon *b, uint64_t max, struct unballoon *
 
 	max >>= PAGE_SHIFT;
 	while (message->head.range_count < RANGES_MAX && pages < max &&
-	       balloon_pages_next(&b->out, from,
-				  min_of(max - pages, (uint64_t)DM_RANGE_COUNT_MAX), &start,
-				  &count)) {
+	       balloon_pages_next(&b->out, from, min_of(max - pages, (uint64_t)DM_RANGE_COUNT_MAX),
+				  &start, &count)) {
 		message->ranges[message->head.range_count++] = range_of(start, count);
 		pages += count;
 		from = start + count;
@@ -288,6 +287,5 @@ void balloon_retake(struct balloon *b)
 		(void)!mem_release(b->mem, start << PAGE_SHIFT, count << PAGE_SHIFT);
 		b->retake_from = start + count;
 	}
-	counter_add(&b->counters.retaken,
-		    resident - min_of(resident, mem_resident(b->mem)));
+	counter_add(&b->counters.retaken, resident - min_of(resident, mem_resident(b->mem)));
 }

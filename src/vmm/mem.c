@@ -67,8 +67,8 @@ static void plan_window(struct mem *mem, uint64_t maximum)
 
 	if (maximum <= mem->size)
 		return;
-	mem->window.gpa = align_up(max_of(last->gpa + last->len, LAYOUT_RAM_ABOVE_4G),
-				   MEM_WINDOW_ALIGNMENT);
+	mem->window.gpa =
+		align_up(max_of(last->gpa + last->len, LAYOUT_RAM_ABOVE_4G), MEM_WINDOW_ALIGNMENT);
 	mem->window.len = align_down(maximum - mem->size, page);
 	mem->window.offset = align_up(mem->size, page);
 }

@@ -26,8 +26,9 @@
 enum mem_huge { MEM_HUGE_NONE, MEM_HUGE_TRANSPARENT, MEM_HUGE_2M, MEM_HUGE_1G };
 
 struct mem_config {
-	uint64_t size;    /* bytes; see mem_create() */
-	uint64_t maximum; /* how many there may be with those of mem_grow(); less than size: as size */
+	uint64_t size; /* bytes; see mem_create() */
+	uint64_t
+		maximum; /* with what mem_grow() adds; less than size: as size */
 	enum mem_huge huge;
 	bool prefault; /* allocate every page now instead of at first touch */
 };
@@ -81,7 +82,7 @@ void mem_grow_done(struct mem *mem, const struct mem_region *region);
 void mem_grow_undo(struct mem *mem, const struct mem_region *region);
 /* Bytes that have been added. */
 uint64_t mem_added(const struct mem *mem);
-/* Takes all of them away again. No other thread may use memory, and KVM must have forgotten them. */
+/* Takes them all away again. No other thread may use memory, and KVM has forgotten them. */
 void mem_shrink(struct mem *mem);
 
 /* Copies in and out. -EFAULT, and nothing copied, unless every byte is RAM. Length 0 is fine. */

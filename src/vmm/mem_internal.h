@@ -26,7 +26,7 @@ struct mem {
 	struct mem_region regions[MEM_REGIONS_MAX];
 	size_t count;
 
-	/* What may be added; the first @added bytes of it are RAM. Its len is 0 when nothing may. */
+	/* What may be added; the first @added bytes of it are RAM. Length 0: nothing may. */
 	struct mem_region window;
 	_Atomic uint64_t added;
 };

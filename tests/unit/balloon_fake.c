@@ -142,8 +142,7 @@ uint64_t balloon_fake_range(uint64_t start, uint64_t pages)
 	return start | pages << DM_RANGE_START_BITS;
 }
 
-int balloon_fake_give(struct balloon_fake *f, const uint64_t *ranges, unsigned int count,
-		      bool more)
+int balloon_fake_give(struct balloon_fake *f, const uint64_t *ranges, unsigned int count, bool more)
 {
 	struct {
 		struct dm_balloon_response head;
