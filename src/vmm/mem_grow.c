@@ -41,6 +41,9 @@ static void cut_file(const struct mem *mem, uint64_t size)
 {
 	/* A file that stays larger than it need be costs nothing. */
 	(void)!ftruncate(mem->fd, (off_t)size);
+	if (mem->spare_fd >= 0)
+		(void)!fallocate(mem->spare_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				 (off_t)size, (off_t)(mem->window.offset + mem->window.len - size));
 }
 
 /* Inaccessible again, as it was reserved. If that fails, nothing finds it all the same. */

@@ -17,6 +17,7 @@
 
 struct mem {
 	int fd;
+	int spare_fd; /* mem_release.c's, with explicit huge pages; else -1 */
 	uint64_t size;
 	uint64_t page; /* the backing page size */
 	enum mem_huge huge;
