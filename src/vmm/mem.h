@@ -112,8 +112,8 @@ int mem_offset(const struct mem *mem, uint64_t gpa, uint64_t len, uint64_t *ret)
 
 /*
  * Gives whole pages back to the host, also out of transparent huge ones: they read as zero
- * afterwards. Of explicit huge pages only whole ones go, to the pool, and small pages serve in their
- * place from then on. -EINVAL unless page-aligned, -EFAULT unless RAM.
+ * afterwards. Of explicit huge pages only whole ones go, to the pool, and small pages serve in
+ * their place from then on. -EINVAL unless page-aligned, -EFAULT unless RAM.
  */
 int mem_release(struct mem *mem, uint64_t gpa, uint64_t len) must_check;
 /*
