@@ -90,6 +90,28 @@ uint64_t machine_memory_reach(const struct vm_config *config)
 	return pages > 0 ? max_of(maximum, (uint64_t)pages * PAGE_SIZE) : maximum;
 }
 
+/* What is added must be where the guest's processors can address it. */
+static uint64_t most_addressable(const struct machine *m)
+{
+	uint64_t gpa, window = mem_window(m->mem, &gpa),
+		      end = 1ull << min_of(m->phys_bits, (uint64_t)52);
+
+	return mem_size(m->mem) + (gpa < end ? min_of(window, end - gpa) : 0);
+}
+
+static int check_addressable(const struct machine *m, struct error *err)
+{
+	const uint64_t maximum = config_memory_maximum(&m->config->memory);
+
+	if (maximum == mem_size(m->mem) || maximum <= most_addressable(m))
+		return 0;
+	return error_set(err, -ENOTSUP,
+			 "memory.maximum: expected at most %llu MiB, because this host's "
+			 "processors have addresses of %llu bits",
+			 (unsigned long long)most_addressable(m) >> 20,
+			 (unsigned long long)m->phys_bits);
+}
+
 int machine_create_memory(struct machine *m, struct error *err)
 {
 	const struct config_memory *memory = &m->config->memory;
@@ -109,13 +131,13 @@ int machine_create_memory(struct machine *m, struct error *err)
 
 	if (!mm)
 		return error_set(err, -ENOMEM, "out of memory");
+	m->memory = mm;
+	r = check_addressable(m, err);
+	if (r < 0)
+		return r;
 	mm->buffer = memory->buffer;
 	mm->weight = memory->weight;
-	m->memory = mm;
-	if (!m->vmbus)
-		return 0;
-	r = balloon_create(&config, err, &mm->balloon);
-	return r;
+	return m->vmbus ? balloon_create(&config, err, &mm->balloon) : 0;
 }
 
 void machine_destroy_memory(struct machine *m)
@@ -305,13 +327,12 @@ void machine_run_memory_set(void *ctx, struct control_call *call, struct json_ob
 	uint32_t buffer = mm->buffer, weight = mm->weight;
 	struct control_error error;
 	struct balloon_state s;
-	uint64_t gpa, reach = mem_size(m->mem) + mem_window(m->mem, &gpa);
 
 	get_state(m, &s);
 	if (control_param_uint(params, "buffer", CONFIG_MEMORY_BUFFER_MAX, &buffer, &error) < 0 ||
 	    control_param_uint(params, "weight", CONFIG_MEMORY_WEIGHT_MAX, &weight, &error) < 0 ||
 	    read_limit(params, "minimum", MiB(16), s.minimum, &s.minimum, &error) < 0 ||
-	    read_limit(params, "maximum", s.maximum, reach, &s.maximum, &error) < 0) {
+	    read_limit(params, "maximum", s.maximum, most_addressable(m), &s.maximum, &error) < 0) {
 		control_refuse(call, error.code, error.text);
 		return;
 	}

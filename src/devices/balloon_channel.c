@@ -185,7 +185,7 @@ static int on_packet(void *ctx, struct channel *channel, const struct ring_packe
 	if (header.size < sizeof(header) || header.size > packet->payload_len)
 		return -EINVAL;
 	if (packet->wants_completion)
-		channel_complete(channel, packet->trans_id, NULL, 0);
+		channel_complete(channel, packet->trans_id, &header, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(messages); i++) {
 		if (messages[i].type != header.type)
 			continue;
