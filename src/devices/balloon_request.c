@@ -11,7 +11,8 @@
 
 #include "devices/balloon_internal.h"
 
-#define RANGES_MAX ((DM_MESSAGE_MAX - sizeof(struct dm_unballoon_request)) / sizeof(uint64_t))
+/* Half of what guests take: a ring of one page must have room for the message. */
+#define RANGES_MAX ((DM_MESSAGE_MAX / 2 - sizeof(struct dm_unballoon_request)) / sizeof(uint64_t))
 
 static uint64_t range_of(uint64_t start, uint64_t count)
 {
