@@ -175,9 +175,8 @@ int control_param_size(struct json_object *params, const char *name, uint64_t ma
 	/* Larger ones than that are those that it cannot represent, and are this one. */
 	number = json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : -1;
 	if (number < 0 || (uint64_t)number > max)
-		return fail(error, CONTROL_INVALID_PARAMS,
-			    "%s: expected an integer from 0 to %llu", name,
-			    (unsigned long long)max);
+		return fail(error, CONTROL_INVALID_PARAMS, "%s: expected an integer from 0 to %llu",
+			    name, (unsigned long long)max);
 	*ret = (uint64_t)number;
 	return 0;
 }

@@ -67,8 +67,7 @@ static void on_settled(void *ctx, const char *why)
 	if (!m->memory) /* not even made */
 		return;
 	balloon_get_state(m->memory->balloon, &state);
-	snprintf(assigned, sizeof(assigned), "%llu MiB",
-		 (unsigned long long)state.assigned >> 20);
+	snprintf(assigned, sizeof(assigned), "%llu MiB", (unsigned long long)state.assigned >> 20);
 	snprintf(text, sizeof(text), "target of %llu MiB %s: the guest has %s%s%s",
 		 (unsigned long long)state.target >> 20, why ? "refused" : "reached", assigned,
 		 why ? "; " : "", why ? why : "");
@@ -91,6 +90,28 @@ uint64_t machine_memory_reach(const struct vm_config *config)
 	return pages > 0 ? max_of(maximum, (uint64_t)pages * PAGE_SIZE) : maximum;
 }
 
+/* What is added must be where the guest's processors can address it. */
+static uint64_t most_addressable(const struct machine *m)
+{
+	uint64_t gpa, window = mem_window(m->mem, &gpa),
+		      end = 1ull << min_of(m->phys_bits, (uint64_t)52);
+
+	return mem_size(m->mem) + (gpa < end ? min_of(window, end - gpa) : 0);
+}
+
+static int check_addressable(const struct machine *m, struct error *err)
+{
+	const uint64_t maximum = config_memory_maximum(&m->config->memory);
+
+	if (maximum == mem_size(m->mem) || maximum <= most_addressable(m))
+		return 0;
+	return error_set(err, -ENOTSUP,
+			 "memory.maximum: expected at most %llu MiB, because this host's "
+			 "processors have addresses of %llu bits",
+			 (unsigned long long)most_addressable(m) >> 20,
+			 (unsigned long long)m->phys_bits);
+}
+
 int machine_create_memory(struct machine *m, struct error *err)
 {
 	const struct config_memory *memory = &m->config->memory;
@@ -110,13 +131,13 @@ int machine_create_memory(struct machine *m, struct error *err)
 
 	if (!mm)
 		return error_set(err, -ENOMEM, "out of memory");
+	m->memory = mm;
+	r = check_addressable(m, err);
+	if (r < 0)
+		return r;
 	mm->buffer = memory->buffer;
 	mm->weight = memory->weight;
-	m->memory = mm;
-	if (!m->vmbus)
-		return 0;
-	r = balloon_create(&config, err, &mm->balloon);
-	return r;
+	return m->vmbus ? balloon_create(&config, err, &mm->balloon) : 0;
 }
 
 void machine_destroy_memory(struct machine *m)
@@ -153,9 +174,11 @@ static void get_state(const struct machine *m, struct balloon_state *state)
 	if (m->memory->balloon)
 		balloon_get_state(m->memory->balloon, state);
 	else
-		*state = (struct balloon_state){
-			.minimum = size, .maximum = size, .target = size, .assigned = size,
-			.floor = size};
+		*state = (struct balloon_state){.minimum = size,
+						.maximum = size,
+						.target = size,
+						.assigned = size,
+						.floor = size};
 }
 
 /* A number, or null. */
@@ -178,8 +201,7 @@ int machine_put_memory_report(struct json_object *o, const struct machine *m)
 	return r < 0 ? r : put_known(o, "pressure", s.reported, s.pressure);
 }
 
-static int put_limits(struct json_object *o, const struct machine *m,
-		      const struct balloon_state *s)
+static int put_limits(struct json_object *o, const struct machine *m, const struct balloon_state *s)
 {
 	int r = json_put(o, "static", json_object_new_boolean(s->minimum == s->maximum));
 
@@ -217,10 +239,10 @@ static int put_counters(struct json_object *o, const struct machine *m)
 		const char *key;
 		const struct counter *counter;
 	} rows[] = {
-		{"add-operations", &c->adds},      {"remove-operations", &c->removes},
-		{"add-bytes", &c->add_bytes},      {"remove-bytes", &c->remove_bytes},
-		{"buffer-hits", &c->buffer_hits},  {"buffer-misses", &c->buffer_misses},
-		{"refusals", &c->refusals},        {"bad-ranges", &c->bad_ranges},
+		{"add-operations", &c->adds},     {"remove-operations", &c->removes},
+		{"add-bytes", &c->add_bytes},     {"remove-bytes", &c->remove_bytes},
+		{"buffer-hits", &c->buffer_hits}, {"buffer-misses", &c->buffer_misses},
+		{"refusals", &c->refusals},       {"bad-ranges", &c->bad_ranges},
 		{"retaken-bytes", &c->retaken},
 	};
 	int r = 0;
@@ -305,13 +327,12 @@ void machine_run_memory_set(void *ctx, struct control_call *call, struct json_ob
 	uint32_t buffer = mm->buffer, weight = mm->weight;
 	struct control_error error;
 	struct balloon_state s;
-	uint64_t gpa, reach = mem_size(m->mem) + mem_window(m->mem, &gpa);
 
 	get_state(m, &s);
 	if (control_param_uint(params, "buffer", CONFIG_MEMORY_BUFFER_MAX, &buffer, &error) < 0 ||
 	    control_param_uint(params, "weight", CONFIG_MEMORY_WEIGHT_MAX, &weight, &error) < 0 ||
 	    read_limit(params, "minimum", MiB(16), s.minimum, &s.minimum, &error) < 0 ||
-	    read_limit(params, "maximum", s.maximum, reach, &s.maximum, &error) < 0) {
+	    read_limit(params, "maximum", s.maximum, most_addressable(m), &s.maximum, &error) < 0) {
 		control_refuse(call, error.code, error.text);
 		return;
 	}

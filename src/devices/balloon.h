@@ -32,7 +32,7 @@ struct balloon_config {
 	struct vmbus *bus;
 	struct loop *loop; /* of the bus */
 	struct mem *mem;
-	const char *vm;    /* the machine's name, which makes the instance GUID */
+	const char *vm;            /* the machine's name, which makes the instance GUID */
 	uint64_t minimum, maximum; /* bytes; mem_size() lies between */
 	uint64_t grace_ns; /* from the driver's start on the guest is asked for nothing so long */
 	const struct balloon_host_ops *ops;
@@ -69,7 +69,7 @@ struct balloon_state {
 void balloon_get_state(const struct balloon *balloon, struct balloon_state *ret);
 
 struct balloon_counters {
-	struct counter adds, add_bytes;       /* operations, not pages; and their bytes */
+	struct counter adds, add_bytes; /* operations, not pages; and their bytes */
 	struct counter removes, remove_bytes;
 	struct counter buffer_hits;   /* adds to a guest that still had all that it had committed */
 	struct counter buffer_misses; /* and to one that had not */

@@ -168,12 +168,9 @@ static const struct {
 	enum dm_message_type type;
 	int (*run)(struct balloon *b, const void *message, size_t len);
 } messages[] = {
-	{DM_VERSION_REQUEST, on_version},
-	{DM_CAPABILITIES_REPORT, on_capabilities},
-	{DM_STATUS_REPORT, on_status},
-	{DM_BALLOON_RESPONSE, balloon_taken},
-	{DM_UNBALLOON_RESPONSE, balloon_given},
-	{DM_MEM_HOT_ADD_RESPONSE, balloon_was_added},
+	{DM_VERSION_REQUEST, on_version},       {DM_CAPABILITIES_REPORT, on_capabilities},
+	{DM_STATUS_REPORT, on_status},          {DM_BALLOON_RESPONSE, balloon_taken},
+	{DM_UNBALLOON_RESPONSE, balloon_given}, {DM_MEM_HOT_ADD_RESPONSE, balloon_was_added},
 };
 
 static int on_packet(void *ctx, struct channel *channel, const struct ring_packet *packet)
@@ -188,7 +185,7 @@ static int on_packet(void *ctx, struct channel *channel, const struct ring_packe
 	if (header.size < sizeof(header) || header.size > packet->payload_len)
 		return -EINVAL;
 	if (packet->wants_completion)
-		channel_complete(channel, packet->trans_id, NULL, 0);
+		channel_complete(channel, packet->trans_id, &header, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(messages); i++) {
 		if (messages[i].type != header.type)
 			continue;

@@ -60,7 +60,7 @@ struct balloon {
 	unsigned int owed; /* enum balloon_owed */
 	uint64_t caps;
 	uint64_t alignment; /* of what is added, bytes */
-	uint64_t ready_ns; /* grace counts from here */
+	uint64_t ready_ns;  /* grace counts from here */
 	uint32_t trans_id;
 
 	/* Its memory. */
@@ -78,7 +78,7 @@ struct balloon {
 	uint64_t target;
 	enum balloon_told told; /* of the target */
 	bool stuck;             /* nothing can be done about it now */
-	uint64_t retry_ns[2]; /* nothing more is asked before: less, more memory */
+	uint64_t retry_ns[2];   /* nothing more is asked before: less, more memory */
 	struct loop_timer timer;
 
 	/* Its report, and how things stood then. */

@@ -11,7 +11,8 @@
 
 #include "devices/balloon_internal.h"
 
-#define RANGES_MAX ((DM_MESSAGE_MAX - sizeof(struct dm_unballoon_request)) / sizeof(uint64_t))
+/* Half of what guests take: a ring of one page must have room for the message. */
+#define RANGES_MAX ((DM_MESSAGE_MAX / 2 - sizeof(struct dm_unballoon_request)) / sizeof(uint64_t))
 
 static uint64_t range_of(uint64_t start, uint64_t count)
 {
@@ -154,9 +155,8 @@ static uint64_t choose(const struct balloon *b, uint64_t max, struct unballoon *
 
 	max >>= PAGE_SHIFT;
 	while (message->head.range_count < RANGES_MAX && pages < max &&
-	       balloon_pages_next(&b->out, from,
-				  min_of(max - pages, (uint64_t)DM_RANGE_COUNT_MAX), &start,
-				  &count)) {
+	       balloon_pages_next(&b->out, from, min_of(max - pages, (uint64_t)DM_RANGE_COUNT_MAX),
+				  &start, &count)) {
 		message->ranges[message->head.range_count++] = range_of(start, count);
 		pages += count;
 		from = start + count;
@@ -288,6 +288,5 @@ void balloon_retake(struct balloon *b)
 		(void)!mem_release(b->mem, start << PAGE_SHIFT, count << PAGE_SHIFT);
 		b->retake_from = start + count;
 	}
-	counter_add(&b->counters.retaken,
-		    resident - min_of(resident, mem_resident(b->mem)));
+	counter_add(&b->counters.retaken, resident - min_of(resident, mem_resident(b->mem)));
 }

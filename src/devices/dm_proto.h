@@ -91,7 +91,7 @@ struct dm_balloon_response {
 	struct dm_header hdr;
 	uint32_t reserved;
 	uint32_t more_and_count; /* bit 0: another message follows; bits 1-31: ranges */
-	/* uint64_t ranges[] */
+				 /* uint64_t ranges[] */
 };
 
 struct dm_unballoon_request {

@@ -23,7 +23,7 @@
 #define CONFIG_NAME_MAX          64
 #define CONFIG_MEMORY_BUFFER_MAX 2000u
 #define CONFIG_MEMORY_WEIGHT_MAX 10000u
-#define CONFIG_FILE_MAX MiB(1) /* a larger file is not a configuration */
+#define CONFIG_FILE_MAX          MiB(1) /* a larger file is not a configuration */
 
 struct config_cpus {
 	uint32_t count;

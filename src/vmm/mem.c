@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "vmm/layout.h"
@@ -67,8 +66,8 @@ static void plan_window(struct mem *mem, uint64_t maximum)
 
 	if (maximum <= mem->size)
 		return;
-	mem->window.gpa = align_up(max_of(last->gpa + last->len, LAYOUT_RAM_ABOVE_4G),
-				   MEM_WINDOW_ALIGNMENT);
+	mem->window.gpa =
+		align_up(max_of(last->gpa + last->len, LAYOUT_RAM_ABOVE_4G), MEM_WINDOW_ALIGNMENT);
 	mem->window.len = align_down(maximum - mem->size, page);
 	mem->window.offset = align_up(mem->size, page);
 }
@@ -142,7 +141,7 @@ int mem_create(const struct mem_config *config, struct error *err, struct mem **
 	mem = calloc(1, sizeof(*mem));
 	if (!mem)
 		return error_set(err, -ENOMEM, "out of memory");
-	mem->fd = -1;
+	mem->fd = mem->spare_fd = -1;
 	mem->size = config->size;
 	mem->page = mem_backing_page(config->huge);
 	mem->huge = config->huge;
@@ -150,6 +149,11 @@ int mem_create(const struct mem_config *config, struct error *err, struct mem **
 	plan_regions(mem);
 	plan_window(mem, config->maximum);
 	r = mem_backing_open(mem->size, config->huge, err, &mem->fd);
+	if (r < 0)
+		goto destroy;
+	if (mem->page != PAGE_SIZE)
+		r = mem_backing_open(mem->window.offset + mem->window.len + mem->size,
+				     MEM_HUGE_NONE, err, &mem->spare_fd);
 	if (r < 0)
 		goto destroy;
 	r = reserve(mem, err);
@@ -174,6 +178,8 @@ void mem_destroy(struct mem *mem)
 		munmap(mem->reservation, mem->reservation_len);
 	if (mem->fd >= 0)
 		close(mem->fd);
+	if (mem->spare_fd >= 0)
+		close(mem->spare_fd);
 	free(mem);
 }
 
@@ -322,43 +328,6 @@ int mem_offset(const struct mem *mem, uint64_t gpa, uint64_t len, uint64_t *ret)
 	if (mem->page != PAGE_SIZE)
 		return -ENOTSUP;
 	*ret = r->offset + (gpa - r->gpa);
-	return 0;
-}
-
-int mem_release(struct mem *mem, uint64_t gpa, uint64_t len)
-{
-	uint64_t part;
-
-	if (!is_aligned(gpa, PAGE_SIZE) || !is_aligned(len, PAGE_SIZE))
-		return -EINVAL;
-	if (!mem_is_ram(mem, gpa, len))
-		return -EFAULT;
-	for (; len; len -= part, gpa += part) {
-		const struct mem_region *r = mem_find(mem, gpa, len, &part);
-
-		if (fallocate(mem->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			      (off_t)(r->offset + (gpa - r->gpa)), (off_t)part) < 0)
-			return -errno;
-	}
-	return 0;
-}
-
-uint64_t mem_resident(const struct mem *mem)
-{
-	struct stat st;
-
-	/* POSIX leaves the unit open; on Linux it is 512 bytes. */
-	return fstat(mem->fd, &st) < 0 ? 0 : (uint64_t)st.st_blocks * 512;
-}
-
-int mem_release_all(struct mem *mem)
-{
-	for (size_t i = 0; i < mem->count; i++) {
-		int r = mem_release(mem, mem->regions[i].gpa, mem->regions[i].len);
-
-		if (r < 0)
-			return r;
-	}
 	return 0;
 }
 

@@ -27,7 +27,7 @@ enum mem_huge { MEM_HUGE_NONE, MEM_HUGE_TRANSPARENT, MEM_HUGE_2M, MEM_HUGE_1G };
 
 struct mem_config {
 	uint64_t size;    /* bytes; see mem_create() */
-	uint64_t maximum; /* how many there may be with those of mem_grow(); less than size: as size */
+	uint64_t maximum; /* with what mem_grow() adds; less than size: as size */
 	enum mem_huge huge;
 	bool prefault; /* allocate every page now instead of at first touch */
 };
@@ -81,7 +81,7 @@ void mem_grow_done(struct mem *mem, const struct mem_region *region);
 void mem_grow_undo(struct mem *mem, const struct mem_region *region);
 /* Bytes that have been added. */
 uint64_t mem_added(const struct mem *mem);
-/* Takes all of them away again. No other thread may use memory, and KVM must have forgotten them. */
+/* Takes them all away again. No other thread may use memory, and KVM has forgotten them. */
 void mem_shrink(struct mem *mem);
 
 /* Copies in and out. -EFAULT, and nothing copied, unless every byte is RAM. Length 0 is fine. */
@@ -112,10 +112,14 @@ int mem_offset(const struct mem *mem, uint64_t gpa, uint64_t len, uint64_t *ret)
 
 /*
  * Gives whole pages back to the host, also out of transparent huge ones: they read as zero
- * afterwards. -EINVAL unless page-aligned, -EFAULT unless RAM.
+ * afterwards. Of explicit huge pages only whole ones go, to the pool, and small pages serve in
+ * their place from then on. -EINVAL unless page-aligned, -EFAULT unless RAM.
  */
 int mem_release(struct mem *mem, uint64_t gpa, uint64_t len) must_check;
-/* As mem_release() for all RAM: a machine that is switched off and on. */
+/*
+ * As mem_release() for all that mem_create() made: a machine that is switched off and on. Explicit
+ * huge pages are there again, if the host has any. No other thread may use memory.
+ */
 int mem_release_all(struct mem *mem) must_check;
 
 /*

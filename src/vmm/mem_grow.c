@@ -27,7 +27,8 @@ static int check(const struct mem *mem, uint64_t len, struct error *err)
 	const uint64_t page = max_of(mem->page, (uint64_t)MiB(2));
 
 	if (len == 0 || !is_aligned(len, page))
-		return error_set(err, -EINVAL, "memory to add: %llu bytes are no multiple of %llu MiB",
+		return error_set(err, -EINVAL,
+				 "memory to add: %llu bytes are no multiple of %llu MiB",
 				 (unsigned long long)len, (unsigned long long)page >> 20);
 	if (!range_within(mem_added(mem), len, mem->window.len))
 		return error_set(err, -EINVAL, "memory to add: %llu MiB are more than the maximum",
@@ -40,6 +41,9 @@ static void cut_file(const struct mem *mem, uint64_t size)
 {
 	/* A file that stays larger than it need be costs nothing. */
 	(void)!ftruncate(mem->fd, (off_t)size);
+	if (mem->spare_fd >= 0)
+		(void)!fallocate(mem->spare_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				 (off_t)size, (off_t)(mem->window.offset + mem->window.len - size));
 }
 
 /* Inaccessible again, as it was reserved. If that fails, nothing finds it all the same. */
@@ -67,8 +71,7 @@ int mem_grow(struct mem *mem, uint64_t len, struct error *err, struct mem_region
 		return error_errno(err, -errno, "cannot add %llu MiB of memory",
 				   (unsigned long long)len >> 20);
 	/* As mem_backing_open(): what cannot be had later would be a SIGBUS then. */
-	if (mem->page != PAGE_SIZE &&
-	    fallocate(mem->fd, 0, (off_t)region.offset, (off_t)len) < 0) {
+	if (mem->page != PAGE_SIZE && fallocate(mem->fd, 0, (off_t)region.offset, (off_t)len) < 0) {
 		cut_file(mem, region.offset);
 		return error_set(err, -ENOMEM, "not enough free huge pages for %llu MiB more",
 				 (unsigned long long)len >> 20);

@@ -17,6 +17,7 @@
 
 struct mem {
 	int fd;
+	int spare_fd; /* mem_release.c's, with explicit huge pages; else -1 */
 	uint64_t size;
 	uint64_t page; /* the backing page size */
 	enum mem_huge huge;
@@ -26,7 +27,7 @@ struct mem {
 	struct mem_region regions[MEM_REGIONS_MAX];
 	size_t count;
 
-	/* What may be added; the first @added bytes of it are RAM. Its len is 0 when nothing may. */
+	/* What may be added; the first @added bytes of it are RAM. Length 0: nothing may. */
 	struct mem_region window;
 	_Atomic uint64_t added;
 };

@@ -98,7 +98,8 @@ const void *balloon_fake_next(struct balloon_fake *f, uint16_t type)
 	assert(header.type == type && header.size == record->len);
 	(void)type;
 	f->seen++;
-	return record->payload;
+	memcpy(f->message, record->payload, sizeof(f->message));
+	return f->message;
 }
 
 void balloon_fake_start(struct balloon_fake *f, uint32_t version)
@@ -142,8 +143,7 @@ uint64_t balloon_fake_range(uint64_t start, uint64_t pages)
 	return start | pages << DM_RANGE_START_BITS;
 }
 
-int balloon_fake_give(struct balloon_fake *f, const uint64_t *ranges, unsigned int count,
-		      bool more)
+int balloon_fake_give(struct balloon_fake *f, const uint64_t *ranges, unsigned int count, bool more)
 {
 	struct {
 		struct dm_balloon_response head;
@@ -151,7 +151,8 @@ int balloon_fake_give(struct balloon_fake *f, const uint64_t *ranges, unsigned i
 	} message = {.head.more_and_count = count << 1 | more};
 
 	assert(count <= ARRAY_SIZE(message.ranges));
-	memcpy(message.ranges, ranges, count * sizeof(*ranges));
+	if (count)
+		memcpy(message.ranges, ranges, count * sizeof(*ranges));
 	return balloon_fake_send(f, DM_BALLOON_RESPONSE, &message,
 				 sizeof(message.head) + count * sizeof(*ranges));
 }

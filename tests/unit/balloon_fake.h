@@ -18,6 +18,7 @@ struct balloon_fake {
 	bool grow_fails;
 	unsigned int settled, refused;
 	unsigned int seen; /* of the messages sent */
+	uint64_t message[FAKE_PAYLOAD / sizeof(uint64_t)];
 };
 
 /* 512 MiB, of 256 MiB to 1 GiB. Nothing is open. */
@@ -28,7 +29,7 @@ void balloon_fake_start(struct balloon_fake *f, uint32_t version);
 
 /* Sends a message of @len bytes, header and all; as channel_fake_send(). */
 int balloon_fake_send(struct balloon_fake *f, uint16_t type, const void *message, size_t len);
-/* The next message of the host's, which must be there; at most FAKE_PAYLOAD bytes are. */
+/* The host's next message, which must be there: FAKE_PAYLOAD bytes, until the one after it. */
 const void *balloon_fake_next(struct balloon_fake *f, uint16_t type);
 bool balloon_fake_silent(const struct balloon_fake *f);
 

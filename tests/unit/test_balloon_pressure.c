@@ -53,8 +53,8 @@ END_TEST
 /* What Linux reports with @committed bytes of its programs. */
 static struct balloon_report linux_report(uint64_t programs, const struct balloon_view *view)
 {
-	return (struct balloon_report){
-		.committed = programs + view->ballooned + balloon_guest_floor(view->visible)};
+	return (struct balloon_report){.committed = programs + view->ballooned +
+						    balloon_guest_floor(view->visible)};
 }
 
 START_TEST(moving_does_not_move_demand)
@@ -95,7 +95,8 @@ END_TEST
 /* A report that comes while pages are on the way: some of them are counted, nobody knows which. */
 START_TEST(underway)
 {
-	const struct balloon_view view = {.visible = GiB(4), .underway = MiB(128), .startup = GiB(4)};
+	const struct balloon_view view = {
+		.visible = GiB(4), .underway = MiB(128), .startup = GiB(4)};
 	struct balloon_report report = {.committed = GiB(1) + MiB(50)};
 
 	ck_assert_uint_eq(balloon_demand(&report, &view, GiB(1)), GiB(1));

@@ -108,12 +108,12 @@ END_TEST
 START_TEST(not_its_own)
 {
 	const uint64_t bad[] = {
-		balloon_fake_range(0x20000, 512),              /* right behind RAM */
-		balloon_fake_range(0x1ff00, 512),              /* half of it */
-		balloon_fake_range(WINDOW, 512),               /* not added yet */
-		balloon_fake_range(DM_RANGE_START_MASK, 1),    /* the last page there is */
-		balloon_fake_range(DM_RANGE_START_MASK, 512),  /* and beyond */
-		balloon_fake_range(0, DM_RANGE_COUNT_MAX),     /* more than was asked for */
+		balloon_fake_range(0x20000, 512),             /* right behind RAM */
+		balloon_fake_range(0x1ff00, 512),             /* half of it */
+		balloon_fake_range(WINDOW, 512),              /* not added yet */
+		balloon_fake_range(DM_RANGE_START_MASK, 1),   /* the last page there is */
+		balloon_fake_range(DM_RANGE_START_MASK, 512), /* and beyond */
+		balloon_fake_range(0, DM_RANGE_COUNT_MAX),    /* more than was asked for */
 		balloon_fake_range(0x8000, 0),
 	};
 
@@ -235,10 +235,10 @@ START_TEST(in_whole_blocks)
 	ck_assert_int_eq(balloon_fake_added(&f, 64 * 256, 1), 0);
 	/* The block that it knows is filled first. */
 	balloon_set_target(f.balloon, MiB(512 + 192));
-	ck_assert_uint_eq(added(64, 64)->hdr.size,
-			  offsetof(struct dm_hot_add_request, region));
+	ck_assert_uint_eq(added(64, 64)->hdr.size, offsetof(struct dm_hot_add_request, region));
 	ck_assert_int_eq(balloon_fake_added(&f, 64 * 256, 1), 0);
-	ck_assert_uint_eq(added(128, 64)->region, balloon_fake_range(WINDOW + 128 * 256, 128 * 256));
+	ck_assert_uint_eq(added(128, 64)->region,
+			  balloon_fake_range(WINDOW + 128 * 256, 128 * 256));
 	ck_assert_int_eq(balloon_fake_added(&f, 64 * 256, 1), 0);
 	ck_assert_uint_eq(balloon_fake_state(&f).assigned, MiB(512 + 192));
 	ck_assert_uint_eq(f.settled, 2);
@@ -310,20 +310,21 @@ START_TEST(up_to_the_maximum)
 }
 END_TEST
 
-/* --- Guests that use what they have given away. ------------------------------------------------ */
+/* --- Guests that use what they have given away. ---------------------------------------------- */
 
 START_TEST(taken_again)
 {
 	char byte = 1;
 
-	balloon_set_target(f.balloon, MiB(448));
-	balloon_fake_take(&f, 0x8000);
-	/* All of it, and more than it has. */
-	for (uint64_t gpa = 0; gpa < MiB(512); gpa += PAGE_SIZE)
+	balloon_set_target(f.balloon, MiB(256));
+	for (uint64_t page = 0x8000; page < 0x18000; page += 0x4000)
+		balloon_fake_take(&f, page);
+	/* Some of its own, and some that it has given: in all more than it has. */
+	for (uint64_t gpa = 0; gpa < MiB(272); gpa += PAGE_SIZE)
 		ck_assert_int_eq(mem_write(f.mem, gpa, &byte, 1), 0);
 	balloon_fake_report(&f, MiB(440), MiB(200));
-	ck_assert_uint_eq(mem_resident(f.mem), MiB(448));
-	ck_assert_uint_eq(counter_get(&counters()->retaken), MiB(64));
+	ck_assert_uint_eq(mem_resident(f.mem), MiB(128));
+	ck_assert_uint_eq(counter_get(&counters()->retaken), MiB(144));
 }
 END_TEST
 

@@ -63,6 +63,42 @@ START_TEST(modules)
 }
 END_TEST
 
+START_TEST(dynamic_memory)
+{
+	set("memory.startup", "64M");
+	set("memory.minimum", "64M");
+	set("memory.maximum", "64M");
+	check_good();
+	ck_assert_uint_eq(config_memory_minimum(&config.memory), MiB(64));
+	set("memory.minimum", "66M");
+	check_bad("memory.minimum: expected at most memory.startup, because the guest starts with "
+		  "that");
+	set("memory.minimum", "32M");
+	check_good();
+	set("memory.maximum", "62M");
+	check_bad("memory.maximum: expected at least memory.startup, because the guest starts with "
+		  "that");
+	set("memory.maximum", "1G");
+	check_good();
+	set("hyperv.vmbus", "false");
+	check_bad("memory.minimum: expected hyperv.identity microsoft and hyperv.vmbus, because "
+		  "memory is moved over VMBus");
+}
+END_TEST
+
+START_TEST(static_memory)
+{
+	set("memory.startup", "64M");
+	set("hyperv.identity", "none");
+	check_good();
+	ck_assert_uint_eq(config_memory_minimum(&config.memory), MiB(64));
+	ck_assert_uint_eq(config_memory_maximum(&config.memory), MiB(64));
+	set("memory.maximum", "128M");
+	check_bad("memory.maximum: expected hyperv.identity microsoft and hyperv.vmbus, because "
+		  "memory is moved over VMBus");
+}
+END_TEST
+
 START_TEST(huge_pages)
 {
 	set("memory.startup", "17M");
@@ -143,6 +179,8 @@ int main(void)
 	tcase_add_test(t, kernel);
 	tcase_add_test(t, modules);
 	tcase_add_test(t, huge_pages);
+	tcase_add_test(t, dynamic_memory);
+	tcase_add_test(t, static_memory);
 	tcase_add_test(t, disks);
 	tcase_add_test(t, too_many_disks);
 	tcase_add_test(t, socket_path);

@@ -142,6 +142,27 @@ START_TEST(params)
 }
 END_TEST
 
+START_TEST(size_params)
+{
+	uint64_t value = 5;
+
+	ck_assert_int_eq(parse("{\"jsonrpc\":\"2.0\",\"method\":\"a\",\"params\":"
+			       "{\"a\":1099511627776,\"b\":-1,\"c\":\"1G\",\"d\":1.5}}"),
+			 0);
+	ck_assert_int_eq(control_param_size(request.params, "a", UINT64_MAX, &value, &error), 0);
+	ck_assert_uint_eq(value, 1ull << 40);
+	ck_assert_int_eq(control_param_size(request.params, "a", 1ull << 39, &value, &error),
+			 -EINVAL);
+	ck_assert_str_eq(error.text, "a: expected an integer from 0 to 549755813888");
+	ck_assert_int_eq(control_param_size(request.params, "b", 9, &value, &error), -EINVAL);
+	ck_assert_int_eq(control_param_size(request.params, "c", 9, &value, &error), -EINVAL);
+	ck_assert_int_eq(control_param_size(request.params, "d", 9, &value, &error), -EINVAL);
+	ck_assert_int_eq(control_param_size(request.params, "e", 9, &value, &error), 0);
+	ck_assert_int_eq(control_param_size(NULL, "a", 9, &value, &error), 0);
+	ck_assert_uint_eq(value, 1ull << 40);
+}
+END_TEST
+
 START_TEST(no_uint)
 {
 	static const char *const names[] = {"a", "b", "c"};
@@ -201,6 +222,7 @@ int main(void)
 	tcase_add_test(t, bounds);
 	tcase_add_test(t, params);
 	tcase_add_test(t, no_uint);
+	tcase_add_test(t, size_params);
 	tcase_add_test(t, lines);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);

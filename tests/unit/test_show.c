@@ -48,6 +48,27 @@ START_TEST(bytes)
 }
 END_TEST
 
+START_TEST(known)
+{
+	struct json_object *o = json_tokener_parse("{\"a\": 1048576, \"b\": null, \"p\": 150}");
+	char buf[32];
+
+	show_known_bytes(o, "a", buf);
+	ck_assert_str_eq(buf, "1 MiB");
+	show_known_bytes(o, "b", buf);
+	ck_assert_str_eq(buf, "-");
+	show_known_bytes(o, "c", buf);
+	ck_assert_str_eq(buf, "-");
+	show_known_bytes(NULL, "a", buf);
+	ck_assert_str_eq(buf, "-");
+	show_known_percent(o, "p", buf);
+	ck_assert_str_eq(buf, "150 %");
+	show_known_percent(o, "b", buf);
+	ck_assert_str_eq(buf, "-");
+	json_object_put(o);
+}
+END_TEST
+
 START_TEST(durations)
 {
 	char buf[32];
@@ -73,6 +94,7 @@ int main(void)
 	tcase_add_test(t, members);
 	tcase_add_test(t, harmless);
 	tcase_add_test(t, bytes);
+	tcase_add_test(t, known);
 	tcase_add_test(t, durations);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
