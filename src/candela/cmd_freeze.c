@@ -157,7 +157,7 @@ int cmd_freeze(int argc, char **argv)
 		.synopsis = "[OPTION]... VM [-- COMMAND [ARGUMENT]...]",
 		.about =
 			"Freeze the guest's file systems: everything is written to its disks, and\n"
-			"nothing more until they are thawed. With COMMAND, run that meanwhile\n"
+			"nothing more until they are thawed. With COMMAND, run that, and\n"
 			"thaw them when it ends, however it does. They are also thawed when the\n"
 			"time is over, and then this fails.\n",
 		.exit_status = "COMMAND's, or 0; 1 also if the guest cannot be frozen, or was\n"
