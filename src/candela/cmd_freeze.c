@@ -129,6 +129,8 @@ static int run_freeze(char **words, int count, uint32_t seconds)
 	struct error err;
 	int r = control_connect(words[0], &err, &client);
 
+	/* Behind the words is what was moved: there is room, options or not. */
+	words[count] = NULL;
 	if (r == 0 && count == 1)
 		r = freeze(client, seconds, &err);
 	else if (r == 0)
@@ -155,13 +157,12 @@ int cmd_freeze(int argc, char **argv)
 		.synopsis = "[OPTION]... VM [-- COMMAND [ARGUMENT]...]",
 		.about =
 			"Freeze the guest's file systems: everything is written to its disks, and\n"
-			"nothing more until they are thawed. With COMMAND, run that meanwhile, and\n"
+			"nothing more until they are thawed. With COMMAND, run that, and\n"
 			"thaw them when it ends, however it does. They are also thawed when the\n"
 			"time is over, and then this fails.\n",
-		.exit_status =
-			"COMMAND's, or 0; 1 also if the guest cannot be frozen, or was thawed\n"
-			"before COMMAND ended; 2 bad usage; 126 COMMAND cannot be run; 127 there\n"
-			"is none.",
+		.exit_status = "COMMAND's, or 0; 1 also if the guest cannot be frozen, or was\n"
+			       "thawed before COMMAND ended; 2 bad usage; 126 COMMAND cannot be\n"
+			       "run; 127 there is none.",
 		.options = options,
 		.option_count = ARRAY_SIZE(options),
 		.words_min = 1,

@@ -205,12 +205,12 @@ int cmd_kvp(int argc, char **argv)
 	const struct command_spec spec = {
 		.name = "kvp",
 		.synopsis = "[OPTION]... VM [list | get KEY | set KEY VALUE | delete KEY]",
-		.about =
-			"Show and change named values that a guest and its host share: what the\n"
-			"host gives the guest (pool host; Linux has them in\n"
-			"/var/lib/hyperv/.kvp_pool_0), what the guest's software left for the host\n"
-			"(guest), and what its system says of itself (system). The host's items\n"
-			"are kept until the VM ends, and given to the guest once it can take them.\n",
+		.about = "Show and change named values that a guest and its host share: what\n"
+			 "the host gives the guest (pool host; Linux has them in\n"
+			 "/var/lib/hyperv/.kvp_pool_0), what the guest's software left for the\n"
+			 "host (guest), and what its system says of itself (system). The host's\n"
+			 "items are kept until the VM ends, and given to the guest once it can\n"
+			 "take them.\n",
 		.exit_status =
 			"0 done; 1 not (standard error says why), or there is no such item;\n"
 			"2 bad usage.",

@@ -76,7 +76,7 @@ const char *hv_engine_name(const struct hv *hv);
 uint32_t hv_features(const struct hv *hv);
 /* False: the reference TSC page says that it cannot be used. */
 bool hv_has_reference_tsc(const struct hv *hv);
-/* The partition's reference time, in 100 ns: what the guest reads now. After hv_attach(); any thread. */
+/* In 100 ns, what the guest reads now. After hv_attach(); any thread. */
 uint64_t hv_reference_time(const struct hv *hv);
 
 /* --- The vcpu hooks that lead here. -------------------------------------------------------- */

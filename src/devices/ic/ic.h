@@ -29,7 +29,7 @@ struct ic_service {
 	/* The first argument is what ic_init() was given. down() ends what was asked. */
 	void (*up)(void *ctx);
 	void (*down)(void *ctx);
-	/* The answer to what was asked; @body is of this call only, not aligned, and may be short. */
+	/* The answer; @body is of this call only, not aligned, and may be short. */
 	void (*answer)(void *ctx, uint32_t status, const void *body, uint32_t len);
 	/* There was none in time; one that comes later is nobody's. */
 	void (*late)(void *ctx);
