@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The host's side of a network interface that the test holds both ends of: what the guest sends is
- * recorded, what the test puts in is received. Implements all of net_backend.h, so that the real one
- * is not linked.
+ * recorded, what the test puts in is received. Implements all of net_backend.h, so that the real
+ * one is not linked.
  *
  * Queues may be on loops of their own; everything here is for the test's thread.
  */
