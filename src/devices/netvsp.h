@@ -42,8 +42,8 @@ void netvsp_destroy(struct netvsp *netvsp, void (*removed)(void *ctx), void *ctx
 void netvsp_set_link(struct netvsp *netvsp, bool up);
 
 /*
- * No frame moves any more until netvsp_resume(); @paused (may be NULL) once none is in flight, later.
- * Not again before that.
+ * No frame moves any more until netvsp_resume(); @paused (may be NULL) once none is in flight,
+ * later. Not again before that.
  */
 void netvsp_pause(struct netvsp *netvsp, void (*paused)(void *ctx), void *ctx);
 void netvsp_resume(struct netvsp *netvsp);
