@@ -210,10 +210,17 @@ static bool open_nic(void)
 	       expect(lend()) && expect(initialize());
 }
 
-/* The buffers go with the channel. */
+/* The buffers go with the channel, or went before. */
 static void close_nic(void)
 {
-	expect(vmbus_close(&nic));
+	union vmbus_message m;
+
+	vmbus_post_relid(CHANNELMSG_CLOSECHANNEL, nic.relid);
+	vmbus_post_teardown(nic.relid, nic.gpadl);
+	do {
+		if (!expect(vmbus_await(CHANNELMSG_GPADL_TORNDOWN, &m)))
+			return;
+	} while (m.torndown.gpadl != nic.gpadl);
 	vmbus_post_teardown(nic.relid, 0x21);
 	vmbus_post_teardown(nic.relid, 0x22);
 	vmbus_skip();
