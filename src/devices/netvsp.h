@@ -20,7 +20,7 @@ struct netvsp_config {
 	unsigned int index; /* of the NIC in the machine */
 	struct net_backend *backend; /* the caller's, until netvsp_destroy() is done */
 	uint8_t mac[6];
-	uint32_t mtu; /* that the guest is told, without the Ethernet header */
+	uint32_t mtu; /* that the guest is told, without the Ethernet header: 68 to 65521 */
 	bool link_up; /* at the beginning */
 	/* Queue i is served by loops[i % loop_count]. */
 	struct loop *const *loops;
@@ -31,15 +31,19 @@ struct netvsp_config {
 /* Offers the NIC to the guest. -EINVAL, -ENOMEM, -ENOSPC, -EEXIST. */
 int netvsp_create(const struct netvsp_config *config, struct error *err,
 		  struct netvsp **ret) must_check;
-/* Takes it away from the guest; then @removed (may be NULL): it is freed, its queues are stopped. */
+/*
+ * Takes it away from the guest; then @removed (may be NULL): it is freed, its queues are stopped.
+ * Threads of @loops may still be on their way out of telling so: they end before the bus' loop is
+ * destroyed.
+ */
 void netvsp_destroy(struct netvsp *netvsp, void (*removed)(void *ctx), void *ctx);
 
 /* As pulling the cable out and putting it in. The guest sees the backend's link and this. */
 void netvsp_set_link(struct netvsp *netvsp, bool up);
 
 /*
- * No frame moves any more until netvsp_resume(); @paused (may be NULL) once none is in flight, from
- * inside or later. One at a time.
+ * No frame moves any more until netvsp_resume(); @paused (may be NULL) once none is in flight,
+ * later. Not again before that.
  */
 void netvsp_pause(struct netvsp *netvsp, void (*paused)(void *ctx), void *ctx);
 void netvsp_resume(struct netvsp *netvsp);
@@ -48,10 +52,9 @@ void netvsp_resume(struct netvsp *netvsp);
 struct netvsp_counters {
 	struct counter tx_packets, tx_bytes, tx_dropped;
 	struct counter rx_packets, rx_bytes, rx_dropped;
-	struct counter
-		rx_no_buffer; /* times that a frame waited for the guest to give space back */
+	struct counter rx_no_buffer; /* times that frames waited for the guest to give space back */
 	struct counter tx_batches, rx_batches;
-	struct counter copied;  /* payload bytes that were copied by us, not by the kernel */
+	struct counter copied;  /* bytes of frames that were copied by us: headers, with offloads */
 	struct counter control; /* NVSP and RNDIS control messages served */
 	struct counter refused; /* and those that were answered with a failure */
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a guest may ask its network interface about: a list, and nothing that is not on it. Questions
- * carry no information that is looked at. State belongs to the first queue's loop.
+ * What a guest may ask its network interface about: a list, and nothing that is not on it.
+ * Questions carry no information that is looked at. State belongs to the first queue's loop.
  */
 #include <string.h>
 

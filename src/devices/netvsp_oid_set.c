@@ -126,8 +126,8 @@ static uint32_t set_parameter(struct netvsp *netvsp, const uint8_t *info, uint32
 /* --- Receive-side scaling. ------------------------------------------------------------------- */
 
 /*
- * Backends spread what comes in over their queues by themselves, each flow to the queue that it goes
- * out from, which is what the guest's table is about. So the table is looked at, and no more.
+ * Backends spread what comes in over their queues by themselves, each flow to the queue that it
+ * goes out from, which is what the guest's table is about. So the table is looked at, and no more.
  */
 static uint32_t set_scaling(struct netvsp *netvsp, const uint8_t *info, uint32_t len)
 {

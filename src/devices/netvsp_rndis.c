@@ -2,8 +2,8 @@
 /*
  * RNDIS between a guest and its network interface: control messages, their answers, and what the
  * guest is told unasked. Messages are private copies. Answers go through sections of the receive
- * buffer as frames do, and wait for those, a few of them; a guest that asks for more is told that we
- * are busy. State belongs to the first queue's loop.
+ * buffer as frames do, and wait for those, a few of them; a guest that asks for more is told that
+ * we are busy. State belongs to the first queue's loop.
  */
 #include <assert.h>
 #include <errno.h>

@@ -182,8 +182,9 @@ bool netvsp_rx_complete(struct netvsp_queue *queue, uint64_t trans_id)
 	/* The buffer is the guest's again: so are they. */
 	if (!s)
 		return true;
-	if (trans_id >= s->count || s->state[trans_id] != NETVSP_SECTION_FIRST ||
-	    s->owner[trans_id] != queue->index)
+	/* Whose it is first: what it is is the owner's. */
+	if (trans_id >= s->count || s->owner[trans_id] != queue->index ||
+	    s->state[trans_id] != NETVSP_SECTION_FIRST)
 		return false;
 	for (section = (uint16_t)trans_id;; section = next) {
 		next = s->next[section];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Frames of the guest's, from RNDIS packets to the backend and back. A packet of NVSP may have many
- * of them; it is looked at as a whole before the first is sent, and answered when the last has gone.
- * State belongs to the queue's loop.
+ * of them; it is looked at as a whole before the first is sent, and answered when the last has
+ * gone. State belongs to the queue's loop.
  */
 #include <assert.h>
 #include <errno.h>

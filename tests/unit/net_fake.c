@@ -154,16 +154,21 @@ void net_fake_init(struct net_backend *fake, unsigned int queues)
 	}
 }
 
-void net_fake_finish(struct net_backend *fake)
+void net_fake_drop(struct net_backend *fake)
 {
 	assert(!fake->started);
-	net_fake_forget(fake);
 	for (unsigned int i = 0; i < NET_QUEUES_MAX; i++) {
 		struct net_queue *q = &fake->queues[i];
 
 		for (; q->in_count; q->in_count--, q->in_first++)
 			free(q->in[q->in_first % NET_FAKE_FRAMES].bytes);
 	}
+}
+
+void net_fake_finish(struct net_backend *fake)
+{
+	net_fake_forget(fake);
+	net_fake_drop(fake);
 	pthread_mutex_destroy(&fake->lock);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * The host's side of a network interface that the test holds both ends of: what the guest sends is
- * recorded, what the test puts in is received. Implements all of net_backend.h, so that the real one
- * is not linked.
+ * recorded, what the test puts in is received. Implements all of net_backend.h, so that the real
+ * one is not linked.
  *
  * Queues may be on loops of their own; everything here is for the test's thread.
  */
@@ -66,6 +66,8 @@ const struct net_fake_frame *net_fake_frame(struct net_backend *fake, unsigned i
 void net_fake_forget(struct net_backend *fake);
 /* How many wait to be received. */
 unsigned int net_fake_waiting(struct net_backend *fake, unsigned int queue);
+/* Those that wait are lost. No queue is started. */
+void net_fake_drop(struct net_backend *fake);
 /* From now on frames stay in flight, or go; those in flight do. */
 void net_fake_hold(struct net_backend *fake, bool hold);
 void net_fake_link(struct net_backend *fake, bool up);

@@ -58,6 +58,7 @@ static void destroy_nic(void *arg)
 
 void netvsp_fake_destroy_nic(struct netvsp_fake *f)
 {
+	f->destroyed = true;
 	netvsp_fake_call(f, destroy_nic);
 }
 
@@ -98,7 +99,7 @@ void netvsp_fake_init(struct netvsp_fake *f, const struct netvsp_fake_config *co
 
 void netvsp_fake_finish(struct netvsp_fake *f)
 {
-	if (!atomic_load(&f->removed)) {
+	if (!f->destroyed) {
 		bus_guest_reset(&f->guest);
 		netvsp_fake_destroy_nic(f);
 	}
@@ -108,6 +109,9 @@ void netvsp_fake_finish(struct netvsp_fake *f)
 		if (!f->config.pumped)
 			usleep(100);
 	}
+	/* What is on its way between loops arrives. */
+	for (unsigned int i = 0; i < f->config.loops; i++)
+		loop_thread_pump(&f->loops[i]);
 	bus_guest_destroy(&f->guest);
 	for (unsigned int i = 0; i < f->config.loops; i++)
 		loop_thread_stop(&f->loops[i]);
@@ -291,7 +295,6 @@ void netvsp_fake_open_subs(struct netvsp_fake *f, unsigned int count)
 	assert(out.subchn_comp.num_subchannels == count);
 	for (unsigned int i = 0; i < count; i++) {
 		union bus_guest_message m;
-		uint32_t status;
 
 		ok = bus_guest_expect(&f->guest, CHANNELMSG_OFFERCHANNEL, &m);
 		assert(ok && m.offer.offer.sub_channel_index == i + 1);
@@ -301,7 +304,10 @@ void netvsp_fake_open_subs(struct netvsp_fake *f, unsigned int count)
 		f->subs[i].relid = m.offer.child_relid;
 		f->subs[i].connection_id = m.offer.connection_id;
 		f->subs[i].event_flag = (uint16_t)m.offer.child_relid;
-		status = bus_guest_open(&f->subs[i]);
+	}
+	for (unsigned int i = 0; i < count; i++) {
+		uint32_t status = bus_guest_open(&f->subs[i]);
+
 		assert(status == 0);
 	}
 	/* The table of channels comes when all are open. */
@@ -369,8 +375,9 @@ uint32_t netvsp_fake_message(struct netvsp_fake *f, void *ret, uint32_t max)
 	assert(packet.channel_type == RMC_CONTROL);
 	len = packet.ranges[0].byte_count;
 	assert(len <= max);
-	memcpy(ret, bus_guest_host(&f->guest, f->recv_gpa + packet.ranges[0].byte_offset, len),
-	       len);
+	netvsp_fake_copy(ret,
+			 bus_guest_host(&f->guest, f->recv_gpa + packet.ranges[0].byte_offset, len),
+			 len);
 	netvsp_fake_return(&f->ch, packet.trans_id);
 	return len;
 }
@@ -388,7 +395,7 @@ uint32_t netvsp_fake_control(struct netvsp_fake *f, const void *message, uint32_
 	bool ok;
 
 	assert(len <= PAGE_SIZE);
-	memcpy(bus_guest_host(&f->guest, f->data_gpa, len), message, len);
+	netvsp_fake_copy(bus_guest_host(&f->guest, f->data_gpa, len), message, len);
 	ok = bus_guest_send_list(&f->ch, VM_PKT_DATA_USING_GPA_DIRECT, 1, id, list, sizeof(list),
 				 &in, sizeof(in));
 	assert(ok);

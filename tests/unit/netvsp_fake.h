@@ -55,10 +55,17 @@ struct netvsp_fake {
 	uint32_t section_size, section_count;
 	uint32_t req_id;
 	uint64_t trans_id;
+	bool destroyed;
 	_Atomic bool removed, paused;
 };
 
 extern const uint8_t netvsp_fake_mac[6];
+
+/*
+ * To and from guest memory. The host's end orders its accesses by rings that are mapped elsewhere,
+ * which ThreadSanitizer cannot know.
+ */
+void netvsp_fake_copy(void *to, const void *from, uint32_t len);
 
 /* The NIC is offered, its channel not yet open. @config NULL: the defaults. */
 void netvsp_fake_init(struct netvsp_fake *f, const struct netvsp_fake_config *config);

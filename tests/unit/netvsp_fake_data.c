@@ -6,6 +6,16 @@
 
 #include "netvsp_fake.h"
 
+__attribute__((no_sanitize("thread"))) void netvsp_fake_copy(void *to, const void *from,
+							     uint32_t len)
+{
+	volatile uint8_t *t = to;
+	const volatile uint8_t *s = from;
+
+	for (uint32_t i = 0; i < len; i++)
+		t[i] = s[i];
+}
+
 /* --- Out. ------------------------------------------------------------------------------------ */
 
 uint32_t netvsp_fake_wrap(uint8_t *to, const void *frame, uint32_t len,
@@ -41,7 +51,8 @@ void netvsp_fake_post_section(struct netvsp_fake *f, struct bus_guest_channel *c
 	};
 	bool ok;
 
-	memcpy(bus_guest_host(&f->guest, f->send_gpa + section * 6144ul, len), bytes, len);
+	netvsp_fake_copy(bus_guest_host(&f->guest, f->send_gpa + section * 6144ul, len), bytes,
+			 len);
 	ok = bus_guest_send(ch, true, id, &in, sizeof(in));
 	assert(ok);
 }
@@ -66,7 +77,8 @@ void netvsp_fake_post_pages(struct netvsp_fake *f, struct bus_guest_channel *ch,
 		const uint32_t n = min_of(len, PAGE_SIZE - at);
 
 		list[2 + i] = gpa / PAGE_SIZE;
-		memcpy((uint8_t *)bus_guest_host(&f->guest, gpa, PAGE_SIZE) + at, from, n);
+		netvsp_fake_copy((uint8_t *)bus_guest_host(&f->guest, gpa, PAGE_SIZE) + at, from,
+				 n);
 		from += n;
 		len -= n;
 		at = 0;
@@ -126,11 +138,13 @@ void netvsp_fake_range(struct netvsp_fake *f, const struct netvsp_fake_packet *p
 		       unsigned int range, struct netvsp_fake_rx *ret)
 {
 	const uint32_t len = p->ranges[range].byte_count;
-	const uint8_t *at =
-		bus_guest_host(&f->guest, f->recv_gpa + p->ranges[range].byte_offset, len);
+	static uint8_t at[65536];
 	struct rndis_header head;
 	struct rndis_packet packet;
 
+	netvsp_fake_copy(at,
+			 bus_guest_host(&f->guest, f->recv_gpa + p->ranges[range].byte_offset, len),
+			 len);
 	*ret = (struct netvsp_fake_rx){0};
 	memcpy(&head, at, sizeof(head));
 	memcpy(&packet, at + 8, sizeof(packet));
