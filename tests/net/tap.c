@@ -251,7 +251,7 @@ END_TEST
 
 static bool second_has(void)
 {
-	/* Which queue a flow comes from is the kernel's choice: it goes where it was last sent from. */
+	/* Which queue a flow comes from is the kernel's choice: where it was last sent from. */
 	return nic.count + second.count > 40 && second.count > 0 && nic.count > 0;
 }
 

@@ -4,8 +4,9 @@
  * behind it. A TAP device is such a descriptor, and so is a Unix socket of type SOCK_SEQPACKET.
  *
  * What is sent in one pass of the loop goes to the kernel with one system call, from the sender's
- * memory; what comes then waits until that is done, so frames stay in their order. When the other end takes no more, frames wait for NET_FD_PATIENCE_NS; then they are lost,
- * and so are all that come until it takes some again: nobody's memory is held for longer.
+ * memory; what comes then waits until that is done, so frames stay in their order. When the other
+ * end takes no more, frames wait for NET_FD_PATIENCE_NS; then they are lost, and so are all that
+ * come until it takes some again: nobody's memory is held for longer.
  *
  * All of it belongs to the loop's thread.
  */
