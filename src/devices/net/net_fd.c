@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static_assert(NET_FD_IOV_MAX + 1 <= IOV_MAX, "a frame with its header fits");
@@ -24,6 +25,7 @@ static_assert(sizeof(struct virtio_net_hdr_v1) == 12, "as TUNSETVNETHDRSZ is tol
 
 struct net_fd_vector {
 	struct net_fd_vector *next;
+	struct msghdr message;
 	bool large;
 	struct iovec iov[];
 };
@@ -94,6 +96,19 @@ static void list_drop_first(struct net_fd_list *list)
 		list->tail = &list->head;
 }
 
+/* By their numbers: the kernel reports those that it refused in an order of its own. */
+static void list_add_sorted(struct net_fd_list *list, struct net_tx *tx)
+{
+	struct net_tx **p = &list->head;
+
+	while (*p && (*p)->private[2] < tx -> private[2])
+		p = &(*p)->next;
+	tx->next = *p;
+	*p = tx;
+	if (!tx->next)
+		list->tail = &tx->next;
+}
+
 static void lose_all(struct net_fd *nfd, struct net_fd_list *list, int result)
 {
 	struct net_tx *tx;
@@ -106,7 +121,13 @@ static void lose_all(struct net_fd *nfd, struct net_fd_list *list, int result)
 
 /* --- Sending. ------------------------------------------------------------------------------- */
 
-static void send_waiting(struct net_fd *nfd);
+static void send_soon(struct net_fd *nfd)
+{
+	if (nfd->sending == NET_FD_GOES && nfd->in_flight == 0 &&
+	    (nfd->refused.head || nfd->waiting.head))
+		loop_defer(nfd->loop, &nfd->batch);
+}
+
 static void try_end(struct net_fd *nfd);
 
 static void ask_for_room(struct net_fd *nfd)
@@ -122,11 +143,12 @@ static void ask_for_room(struct net_fd *nfd)
 	nfd->room_asked = true;
 }
 
-static void block(struct net_fd *nfd, uint64_t patience)
+static void wait_for_room(struct net_fd *nfd)
 {
-	if (!nfd->blocked)
-		loop_timer_set(nfd->loop, &nfd->timer, loop_now() + patience);
-	nfd->blocked = true;
+	if (nfd->sending != NET_FD_BLOCKED)
+		loop_timer_set(nfd->loop, &nfd->timer, loop_now() + NET_FD_PATIENCE_NS);
+	nfd->sending = NET_FD_BLOCKED;
+	ask_for_room(nfd);
 }
 
 static void tx_done(struct loop_op *op, int res, unsigned int flags)
@@ -137,9 +159,8 @@ static void tx_done(struct loop_op *op, int res, unsigned int flags)
 	nfd->in_flight--;
 	vector_put(nfd, (struct net_fd_vector *)(uintptr_t)tx->private[1]);
 	if (res == -EAGAIN && !nfd->closing) {
-		list_add(&nfd->refused, tx);
-		block(nfd, NET_FD_PATIENCE_NS);
-		ask_for_room(nfd);
+		list_add_sorted(&nfd->refused, tx);
+		wait_for_room(nfd);
 		return;
 	}
 	if (res >= 0)
@@ -147,18 +168,11 @@ static void tx_done(struct loop_op *op, int res, unsigned int flags)
 	net_tx_finish(tx, nfd->counters, res);
 	if (nfd->closing)
 		try_end(nfd);
-	else if (nfd->waiting.head && !nfd->blocked)
-		send_waiting(nfd);
+	else
+		send_soon(nfd);
 }
 
-static void on_batch(struct loop_deferred *deferred)
-{
-	struct net_fd *nfd = container_of(deferred, struct net_fd, batch);
-
-	counter_add(&nfd->counters->calls, 1);
-}
-
-/* False: not now. Then something of it is in flight, or the timer is set. */
+/* False: not now. Then something is in flight, or the timer is set. */
 static bool issue(struct net_fd *nfd, struct net_tx *tx)
 {
 	struct net_fd_vector *v = vector_get(nfd, tx->iov_count + 1);
@@ -169,17 +183,26 @@ static bool issue(struct net_fd *nfd, struct net_tx *tx)
 	sqe = loop_sqe(nfd->loop, &tx->op);
 	if (!sqe) {
 		vector_put(nfd, v);
-		block(nfd, RETRY_NS);
+		nfd->sending = NET_FD_RETRIES;
+		loop_timer_set(nfd->loop, &nfd->timer, loop_now() + RETRY_NS);
 		return false;
 	}
 	tx->op.done = tx_done;
 	tx->private[0] = (uintptr_t)nfd;
 	tx->private[1] = (uintptr_t)v;
+	tx->private[2] = nfd->issued++;
 	v->iov[0] = (struct iovec){&tx->header, sizeof(tx->header)};
 	memcpy(&v->iov[1], tx->iov, tx->iov_count * sizeof(v->iov[0]));
-	io_uring_prep_writev(sqe, nfd->fd, v->iov, tx->iov_count + 1, 0);
+	/*
+	 * Of a socket we want to hear that it is full: what waits in the kernel cannot be lost. A
+	 * TAP device does not get full.
+	 */
+	v->message = (struct msghdr){.msg_iov = v->iov, .msg_iovlen = tx->iov_count + 1};
+	if (nfd->ops->gone)
+		io_uring_prep_sendmsg(sqe, nfd->fd, &v->message, MSG_DONTWAIT | MSG_NOSIGNAL);
+	else
+		io_uring_prep_writev(sqe, nfd->fd, v->iov, tx->iov_count + 1, 0);
 	nfd->in_flight++;
-	loop_defer(nfd->loop, &nfd->batch);
 	return true;
 }
 
@@ -187,29 +210,32 @@ static void send_list(struct net_fd *nfd, struct net_fd_list *list)
 {
 	struct net_tx *tx;
 
-	while (!nfd->blocked && (tx = list->head)) {
-		struct net_tx *next = tx->next;
-
+	while (nfd->sending == NET_FD_GOES && (tx = list->head)) {
 		if (!issue(nfd, tx))
 			return;
-		list->head = next;
-		if (!next)
-			list->tail = &list->head;
+		list_drop_first(list);
 	}
 }
 
-static void send_waiting(struct net_fd *nfd)
+static void on_batch(struct loop_deferred *deferred)
 {
+	struct net_fd *nfd = container_of(deferred, struct net_fd, batch);
+
+	/* Some of another batch may be on their way by now, or the other end be full. */
+	if (nfd->in_flight || nfd->sending != NET_FD_GOES)
+		return;
 	send_list(nfd, &nfd->refused);
 	if (!nfd->refused.head)
 		send_list(nfd, &nfd->waiting);
+	if (nfd->in_flight)
+		counter_add(&nfd->counters->calls, 1);
 }
 
 static void unblock(struct net_fd *nfd)
 {
-	nfd->blocked = nfd->impatient = false;
+	nfd->sending = NET_FD_GOES;
 	loop_timer_cancel(nfd->loop, &nfd->timer);
-	send_waiting(nfd);
+	send_soon(nfd);
 }
 
 static void on_room(struct loop_op *op, int res, unsigned int flags)
@@ -227,23 +253,30 @@ static void on_timer(struct loop_timer *timer)
 {
 	struct net_fd *nfd = container_of(timer, struct net_fd, timer);
 
-	if (!nfd->room_asked) { /* the submission queue was full: it will not be any more */
+	if (nfd->sending == NET_FD_RETRIES) {
 		unblock(nfd);
 		return;
 	}
-	nfd->impatient = true;
+	nfd->sending = NET_FD_LOSES;
 	lose_all(nfd, &nfd->refused, -ENOBUFS);
 	lose_all(nfd, &nfd->waiting, -ENOBUFS);
+	ask_for_room(nfd);
+	if (!nfd->room_asked)
+		loop_timer_set(nfd->loop, timer, loop_now() + NET_FD_PATIENCE_NS);
 }
 
 void net_fd_send(struct net_fd *nfd, struct net_tx *tx)
 {
-	if (nfd->fd < 0 || nfd->closing || nfd->impatient)
-		net_tx_finish(tx, nfd->counters, nfd->impatient ? -ENOBUFS : -ENETDOWN);
+	if (nfd->fd < 0 || nfd->closing)
+		net_tx_finish(tx, nfd->counters, -ENETDOWN);
+	else if (nfd->sending == NET_FD_LOSES)
+		net_tx_finish(tx, nfd->counters, -ENOBUFS);
 	else if (tx->iov_count > NET_FD_IOV_MAX)
 		net_tx_finish(tx, nfd->counters, -EINVAL);
-	else if (nfd->blocked || nfd->refused.head || nfd->waiting.head || !issue(nfd, tx))
+	else {
 		list_add(&nfd->waiting, tx);
+		send_soon(nfd);
+	}
 }
 
 /* --- Receiving. ----------------------------------------------------------------------------- */
@@ -394,7 +427,7 @@ void net_fd_close(struct net_fd *nfd, void (*closed)(struct net_fd *nfd))
 	assert(nfd->fd >= 0 && !nfd->closing);
 	nfd->closing = true;
 	nfd->closed = closed;
-	nfd->blocked = nfd->impatient = false;
+	nfd->sending = NET_FD_GOES;
 	loop_timer_cancel(nfd->loop, &nfd->timer);
 	loop_defer_cancel(&nfd->tell_gone);
 	if (nfd->room_asked)

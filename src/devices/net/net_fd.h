@@ -4,8 +4,9 @@
  * behind it. A TAP device is such a descriptor, and so is a Unix socket of type SOCK_SEQPACKET.
  *
  * What is sent in one pass of the loop goes to the kernel with one system call, from the sender's
- * memory. When the other end takes no more, frames wait for NET_FD_PATIENCE_NS; then they are lost,
- * and so are all that come until it takes some again: nobody's memory is held for longer.
+ * memory; what comes then waits until that is done, so frames stay in their order. When the other
+ * end takes no more, frames wait for NET_FD_PATIENCE_NS; then they are lost, and so are all that
+ * come until it takes some again: nobody's memory is held for longer.
  *
  * All of it belongs to the loop's thread.
  */
@@ -22,7 +23,7 @@ struct net_fd_ops {
 	void (*readable)(struct net_fd *nfd);
 	/*
 	 * The other end is gone: to be closed. Once, and at the end of a pass. NULL: there is no
-	 * other end that could go.
+	 * other end that could go, and this is no socket.
 	 */
 	void (*gone)(struct net_fd *nfd);
 };
@@ -47,14 +48,19 @@ struct net_fd {
 	struct loop_deferred tell_gone;
 
 	unsigned int in_flight;
+	uint64_t issued;            /* numbers them */
 	struct net_fd_list refused; /* the descriptor took them not: they go before the others */
 	struct net_fd_list waiting;
-	bool blocked;   /* waits for room at the other end */
-	bool impatient; /* and has done so for too long */
+	enum {
+		NET_FD_GOES,
+		NET_FD_RETRIES, /* the loop takes no operation now */
+		NET_FD_BLOCKED, /* there is no room at the other end */
+		NET_FD_LOSES,   /* and there has been none for too long */
+	} sending;
 	struct loop_op room;
 	bool room_asked; /* @room is in flight */
 	struct loop_timer timer;
-	struct loop_deferred batch; /* counts a pass' frames as one call */
+	struct loop_deferred batch; /* sends what waits, once a pass */
 
 	struct net_fd_memory *memory;
 	struct net_fd_vector *small_free, *large_free;
