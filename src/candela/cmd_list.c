@@ -39,8 +39,6 @@ static void show_text_list(const struct vm_list *all)
 {
 	printf("%-24s %-14s %8s %5s %10s %10s %9s %10s %9s\n", "NAME", "STATE", "PID", "CPUS",
 	       "MEMORY", "DEMAND", "PRESSURE", "UPTIME", "HEARTBEAT");
-	printf("%-24s %-14s %8s %5s %10s %10s %9s %10s\n", "NAME", "STATE", "PID", "CPUS", "MEMORY",
-	       "DEMAND", "PRESSURE", "UPTIME");
 	for (size_t i = 0; i < all->count; i++)
 		if (all->vms[i].client)
 			show_line(&all->vms[i]);

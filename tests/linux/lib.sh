@@ -112,10 +112,8 @@ begin() {
 
 # --- guests ---------------------------------------------------------------------------------------------------------
 
-# The files of a kernel: guest_file cloud|generic vmlinuz|vmlinux|version|modules|initramfs; also "storage initramfs",
-# "services initramfs", and "debian raw", the image of a whole system.
-# The files of a kernel: guest_file cloud|generic vmlinuz|vmlinux|version|modules|initramfs; also "storage initramfs" and
-# "network initramfs", and "debian raw", the image of a whole system.
+# The files of a kernel: guest_file cloud|generic vmlinuz|vmlinux|version|modules|initramfs; also FLAVOUR initramfs for
+# what tests/linux/prepare names, and "debian raw", the image of a whole system.
 guest_file() {
 	if [ "$2" = initramfs ]; then
 		"$here/prepare" --initramfs "$1"
