@@ -148,7 +148,8 @@ static bool is_due(const struct balance *b, uint64_t written_ns, uint64_t now)
 static void carry_out(struct balance *b, struct balance_vm *vm, const struct policy_decision *d,
 		      uint64_t time_ms)
 {
-	const uint64_t from = vm->sample.vm.target ? vm->sample.vm.target : vm->sample.vm.assigned;
+	const struct balance_sample sample = vm->sample; /* as it was before an order */
+	const uint64_t from = sample.vm.target ? sample.vm.target : sample.vm.assigned;
 	const bool news = !vm->decided || vm->decision.target != d->target;
 	const bool moves =
 		d->target != from && (d->reason >= POLICY_STEADY || d->reason == POLICY_STALE);
@@ -160,12 +161,12 @@ static void carry_out(struct balance *b, struct balance_vm *vm, const struct pol
 	if (moves && !b->options->dry_run)
 		said = balance_vm_order(vm, d->target, why);
 	if (b->options->once)
-		balance_output_state(&b->out, time_ms, vm->name, &vm->sample, d);
+		balance_output_state(&b->out, time_ms, vm->name, &sample, d);
 	else if (said)
 		balance_output_move(&b->out, time_ms, vm->name, from, d);
 	if (b->options->history && (said || !vm->decided || vm->decision.reason != d->reason ||
 				    is_due(b, vm->written_ns, now))) {
-		write_history(b, balance_vm_line(time_ms, vm->name, &vm->sample, d));
+		write_history(b, balance_vm_line(time_ms, vm->name, &sample, d));
 		vm->written_ns = now;
 	}
 	vm->decision = *d;

@@ -132,7 +132,10 @@ bool balance_vm_order(struct balance_vm *vm, uint64_t bytes, const char *reason)
 		return false;
 	}
 	vm->order_id = send_request(vm, "memory.target", params);
-	return vm->order_id != 0;
+	if (!vm->order_id)
+		return false;
+	vm->ordered = vm->sample.vm.target = bytes;
+	return true;
 }
 
 /* --- Answers. ------------------------------------------------------------------------------- */
@@ -145,6 +148,9 @@ static void take_sample(struct balance_vm *vm, struct json_object *message)
 	if (json_object_object_get_ex(message, "result", &result)) {
 		if (balance_sample_parse(result, &vm->sample) == 0) {
 			vm->has_sample = true;
+			/* An answer from before the order came through. */
+			if (vm->order_id)
+				vm->sample.vm.target = vm->ordered;
 			vm->sample_ns = vm->ask_ns;
 		}
 	} else if (json_object_object_get_ex(message, "error", &result) &&
