@@ -291,10 +291,12 @@ static void vm_refused(struct balance_vm *vm, const char *text, void *ctx)
 	balance_output_alert(&b->out, wall_ms(), "refused", vm->name, true, line);
 }
 
-static void vm_ordered(struct balance_vm *vm, void *ctx)
+static void vm_ordered(struct balance_vm *vm, uint64_t taken, void *ctx)
 {
 	struct balance *b = ctx;
 
+	if (taken)
+		policy_limited(&b->config->policy, loop_now(), &vm->state, vm->ordered, taken);
 	if (b->ordering)
 		loop_defer(b->loop, &b->answered);
 }

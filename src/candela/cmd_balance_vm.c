@@ -166,13 +166,16 @@ static void take_sample(struct balance_vm *vm, struct json_object *message)
 
 static void take_order_answer(struct balance_vm *vm, struct json_object *message)
 {
-	struct json_object *error;
+	struct json_object *error, *result;
+	uint64_t taken = 0;
 
 	vm->order_id = 0;
+	if (json_object_object_get_ex(message, "result", &result))
+		taken = show_number(result, "target");
 	if (json_object_object_get_ex(message, "error", &error) &&
 	    json_object_is_type(error, json_type_object))
 		vm->ops->refused(vm, show_text(error, "message"), vm->ctx);
-	vm->ops->ordered(vm, vm->ctx);
+	vm->ops->ordered(vm, taken, vm->ctx);
 }
 
 /* What is no answer to what we said is not looked at further. -EPROTO: it is no JSON object. */

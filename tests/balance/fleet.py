@@ -24,6 +24,7 @@ class Vm:
         self.babbles = False      # sends a lot that nobody asked for
         self.raw = None           # says this instead of a result
         self.slow = False         # answers "memory" no more once it has been sent a target
+        self.limit = None         # takes no target above this
         self.stuck = False        # takes targets, and does not move
         self.targets = []         # that it was sent
         self.asked = 0
@@ -57,6 +58,8 @@ class Vm:
             return answer
         if request['method'] == 'memory.target':
             target = request['params']['bytes']
+            if self.limit:
+                target = min(target, self.limit)
             assert isinstance(request['params']['reason'], str)
             self.targets.append(target)
             m['target'] = target
