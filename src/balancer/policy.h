@@ -158,8 +158,8 @@ void policy_decide(const struct policy_settings *settings, const struct policy_h
 		   struct policy_totals *totals);
 
 /*
- * A VM has been told a target of @told bytes, and goes to @taken instead: it cannot do better, and is
- * not asked to until it has moved, or for a while.
+ * A VM has been told a target of @told bytes, and goes to @taken instead: it cannot do better, and
+ * is not asked to until it has moved, or for a while.
  */
 void policy_limited(const struct policy_settings *settings, uint64_t now_ns,
 		    struct policy_state *state, uint64_t told, uint64_t taken);

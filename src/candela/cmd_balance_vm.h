@@ -19,7 +19,7 @@ struct balance_vm;
 struct balance_vm_ops {
 	/* "memory" has been answered, well or not (then there is no new sample). */
 	void (*answered)(struct balance_vm *vm, void *ctx);
-	/* The target vm->ordered has been answered; @taken is what the VM made of it, 0: nothing. */
+	/* The target vm->ordered has been answered. @taken: what the VM made of it; 0: nothing. */
 	void (*ordered)(struct balance_vm *vm, uint64_t taken, void *ctx);
 	/* Comes before that when it was refused. @text is harmless. */
 	void (*refused)(struct balance_vm *vm, const char *text, void *ctx);
