@@ -204,8 +204,8 @@ static int decide(struct balance *b)
 	struct balance_fleet *fleet = &b->fleet;
 	const uint64_t now = loop_now(), time_ms = wall_ms();
 	struct policy_totals totals;
-	struct host_memory memory;
-	struct policy_host host;
+	struct host_memory memory = {0};
+	struct policy_host host = {0};
 	int r;
 
 	b->asking = false;
