@@ -157,6 +157,13 @@ void policy_decide(const struct policy_settings *settings, const struct policy_h
 		   size_t n, struct policy_slot *slots, struct policy_decision *decisions,
 		   struct policy_totals *totals);
 
+/*
+ * A VM has been told a target of @told bytes, and goes to @taken instead: it cannot do better, and
+ * is not asked to until it has moved, or for a while.
+ */
+void policy_limited(const struct policy_settings *settings, uint64_t now_ns,
+		    struct policy_state *state, uint64_t told, uint64_t taken);
+
 /* Percent, rounded down; UINT32_MAX when it is more than that; 0 when nothing is assigned. */
 uint32_t policy_pressure(uint64_t demand, uint64_t assigned);
 /* The other way round: the bytes committed at a pressure. */

@@ -93,6 +93,17 @@ static void remember_moves(const struct policy_settings *settings, uint64_t now,
 		state->no_less_ns = now + STUCK_PAUSES * settings->stuck_ns;
 }
 
+void policy_limited(const struct policy_settings *settings, uint64_t now_ns,
+		    struct policy_state *state, uint64_t told, uint64_t taken)
+{
+	const uint64_t until = now_ns + STUCK_PAUSES * settings->stuck_ns;
+
+	if (told >= taken + POLICY_CHUNK)
+		state->no_more_ns = until;
+	else if (taken >= told + POLICY_CHUNK)
+		state->no_less_ns = until;
+}
+
 /*
  * The highest demand of late: of this stretch of time and the one before, so that demand that comes
  * and goes is not followed. Of a VM seen for the first time, what it has is what it needed.

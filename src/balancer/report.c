@@ -296,8 +296,8 @@ static void introduction(FILE *out, const struct series *series)
 	fputs("<h1>Memory of the host and its VMs</h1>\n", out);
 	if (!series->host_count)
 		return;
-	chart_time(series->hosts[0].time_ms, 3 * 24 * 3600 * 1000ull, from);
-	chart_time(series->hosts[series->host_count - 1].time_ms, 3 * 24 * 3600 * 1000ull, to);
+	chart_time(series->hosts[0].time_ms, 3ull * 24 * 3600 * 1000, from);
+	chart_time(series->hosts[series->host_count - 1].time_ms, 3ull * 24 * 3600 * 1000, to);
 	fprintf(out,
 		"<p>From %s to %s (UTC). Memory pressure is committed / visible memory x 100: "
 		"above 100, a guest has committed more than it has.",

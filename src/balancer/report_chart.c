@@ -66,7 +66,7 @@ void chart_time(uint64_t time_ms, uint64_t span_ms, char buf[32])
 		snprintf(buf, 32, "%llud %02d:%02d", (unsigned long long)(time_ms / DAY_MS),
 			 tm.tm_hour, tm.tm_min);
 	else
-		strftime(buf, 32, span_ms > 15 * 60 * 1000 ? "%H:%M" : "%H:%M:%S", &tm);
+		strftime(buf, 32, span_ms > 15ull * 60 * 1000 ? "%H:%M" : "%H:%M:%S", &tm);
 }
 
 /* --- Scales. -------------------------------------------------------------------------------- */

@@ -320,17 +320,20 @@ static int set_up(struct sim *sim, struct error *err)
 		sim->n = spec->scenario == SIM_NEED ? 4 : 3;
 	sim->total = min_of(spec->host_memory, POLICY_BYTES_MAX);
 	sim->end_ns = spec->hours * HOUR_NS;
-	if (!sim->n || !sim->hosts || sim->n / sim->hosts >= POLICY_VMS_MAX)
-		return error_set(err, -EINVAL, "from 1 to %u VMs a host can be simulated",
-				 POLICY_VMS_MAX);
+	if (!sim->n || !sim->hosts || sim->n / sim->hosts >= POLICY_VMS_MAX) {
+		error_set(err, -EINVAL, "from 1 to %u VMs a host can be simulated", POLICY_VMS_MAX);
+		return -EINVAL;
+	}
 	sim->guests = calloc(sim->n, sizeof(*sim->guests));
 	sim->states = calloc(sim->n, sizeof(*sim->states));
 	sim->samples = calloc(sim->n, sizeof(*sim->samples));
 	sim->slots = calloc(sim->n, sizeof(*sim->slots));
 	sim->decisions = calloc(sim->n, sizeof(*sim->decisions));
 	if (!sim->guests || !sim->states || !sim->samples || !sim->slots || !sim->decisions ||
-	    sim_watch_init(&sim->watch, sim->n, spec->interval_ns) < 0)
-		return error_set(err, -ENOMEM, "out of memory");
+	    sim_watch_init(&sim->watch, sim->n, spec->interval_ns) < 0) {
+		error_set(err, -ENOMEM, "out of memory");
+		return -ENOMEM;
+	}
 	set_guests(sim);
 	return 0;
 }

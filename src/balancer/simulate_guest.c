@@ -32,7 +32,7 @@ static uint64_t random_of(struct sim_guest *g, uint64_t limit)
 /* From @low to @high percent of the maximum. */
 static uint64_t percent(struct sim_guest *g, unsigned int low, unsigned int high)
 {
-	return g->maximum / 1000 * (low * 10 + random_of(g, (high - low) * 10 + 1));
+	return g->maximum / 1000 * (low * 10ull + random_of(g, (high - low) * 10ull + 1));
 }
 
 /* --- Demand. -------------------------------------------------------------------------------- */

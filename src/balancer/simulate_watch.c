@@ -132,7 +132,8 @@ void sim_watch_host(struct sim_watch *watch, const struct policy_settings *setti
 		watch->pressure += (double)policy_pressure(g->demand, g->assigned);
 		if (touched > g->assigned) {
 			watch->thrash_steps++;
-			watch->thrash_mib_s += (double)((touched - g->assigned) / MiB(1)) * seconds;
+			watch->thrash_mib_s +=
+				(double)(touched - g->assigned) / (double)MiB(1) * seconds;
 		}
 		watch_wait(watch, w, g, now_ns);
 		watch_hunger(watch, w, g, settings, pool, now_ns);

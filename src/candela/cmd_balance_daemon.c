@@ -148,7 +148,8 @@ static bool is_due(const struct balance *b, uint64_t written_ns, uint64_t now)
 static void carry_out(struct balance *b, struct balance_vm *vm, const struct policy_decision *d,
 		      uint64_t time_ms)
 {
-	const uint64_t from = vm->sample.vm.target ? vm->sample.vm.target : vm->sample.vm.assigned;
+	const struct balance_sample sample = vm->sample; /* as it was before an order */
+	const uint64_t from = sample.vm.target ? sample.vm.target : sample.vm.assigned;
 	const bool news = !vm->decided || vm->decision.target != d->target;
 	const bool moves =
 		d->target != from && (d->reason >= POLICY_STEADY || d->reason == POLICY_STALE);
@@ -160,12 +161,12 @@ static void carry_out(struct balance *b, struct balance_vm *vm, const struct pol
 	if (moves && !b->options->dry_run)
 		said = balance_vm_order(vm, d->target, why);
 	if (b->options->once)
-		balance_output_state(&b->out, time_ms, vm->name, &vm->sample, d);
+		balance_output_state(&b->out, time_ms, vm->name, &sample, d);
 	else if (said)
 		balance_output_move(&b->out, time_ms, vm->name, from, d);
 	if (b->options->history && (said || !vm->decided || vm->decision.reason != d->reason ||
 				    is_due(b, vm->written_ns, now))) {
-		write_history(b, balance_vm_line(time_ms, vm->name, &vm->sample, d));
+		write_history(b, balance_vm_line(time_ms, vm->name, &sample, d));
 		vm->written_ns = now;
 	}
 	vm->decision = *d;
@@ -203,8 +204,8 @@ static int decide(struct balance *b)
 	struct balance_fleet *fleet = &b->fleet;
 	const uint64_t now = loop_now(), time_ms = wall_ms();
 	struct policy_totals totals;
-	struct host_memory memory;
-	struct policy_host host;
+	struct host_memory memory = {0};
+	struct policy_host host = {0};
 	int r;
 
 	b->asking = false;
@@ -290,10 +291,12 @@ static void vm_refused(struct balance_vm *vm, const char *text, void *ctx)
 	balance_output_alert(&b->out, wall_ms(), "refused", vm->name, true, line);
 }
 
-static void vm_ordered(struct balance_vm *vm, void *ctx)
+static void vm_ordered(struct balance_vm *vm, uint64_t taken, void *ctx)
 {
 	struct balance *b = ctx;
 
+	if (taken)
+		policy_limited(&b->config->policy, loop_now(), &vm->state, vm->ordered, taken);
 	if (b->ordering)
 		loop_defer(b->loop, &b->answered);
 }

@@ -30,8 +30,8 @@ int balance_fleet_discover(struct balance_fleet *fleet, struct loop *loop,
 /* Asks all. How many will answer, unless they hang. */
 size_t balance_fleet_ask(struct balance_fleet *fleet);
 /*
- * Is there a VM of which nothing is known yet, and which was asked less than @silent_ns ago? What it
- * has been promised would be given to others.
+ * Is there a VM of which nothing is known yet, and which was asked less than @silent_ns ago? What
+ * it has been promised would be given to others.
  */
 bool balance_fleet_is_partial(const struct balance_fleet *fleet, uint64_t now_ns,
 			      uint64_t silent_ns);

@@ -340,14 +340,13 @@ int balance_line_read(struct series *series, const char *line, size_t len)
 		return -ENOMEM;
 	o = json_tokener_parse_ex(tok, line, (int)len);
 	json_tokener_free(tok);
-	if (!json_object_is_type(o, json_type_object) || get_time(o, &time_ms) < 0)
-		r = -EPROTO;
-	else if (json_object_object_get_ex(o, "host", &member))
-		r = read_host(series, time_ms, member);
-	else if (json_object_object_get_ex(o, "vm", &member))
-		r = read_vm(series, time_ms, member, o);
-	else
-		r = -EPROTO;
+	r = -EPROTO;
+	if (json_object_is_type(o, json_type_object) && get_time(o, &time_ms) == 0) {
+		if (json_object_object_get_ex(o, "host", &member))
+			r = read_host(series, time_ms, member);
+		else if (json_object_object_get_ex(o, "vm", &member))
+			r = read_vm(series, time_ms, member, o);
+	}
 	json_object_put(o);
 	return r;
 }

@@ -132,7 +132,10 @@ bool balance_vm_order(struct balance_vm *vm, uint64_t bytes, const char *reason)
 		return false;
 	}
 	vm->order_id = send_request(vm, "memory.target", params);
-	return vm->order_id != 0;
+	if (!vm->order_id)
+		return false;
+	vm->ordered = vm->sample.vm.target = bytes;
+	return true;
 }
 
 /* --- Answers. ------------------------------------------------------------------------------- */
@@ -145,6 +148,9 @@ static void take_sample(struct balance_vm *vm, struct json_object *message)
 	if (json_object_object_get_ex(message, "result", &result)) {
 		if (balance_sample_parse(result, &vm->sample) == 0) {
 			vm->has_sample = true;
+			/* An answer from before the order came through. */
+			if (vm->order_id)
+				vm->sample.vm.target = vm->ordered;
 			vm->sample_ns = vm->ask_ns;
 		}
 	} else if (json_object_object_get_ex(message, "error", &result) &&
@@ -160,13 +166,16 @@ static void take_sample(struct balance_vm *vm, struct json_object *message)
 
 static void take_order_answer(struct balance_vm *vm, struct json_object *message)
 {
-	struct json_object *error;
+	struct json_object *error, *result;
+	uint64_t taken = 0;
 
 	vm->order_id = 0;
+	if (json_object_object_get_ex(message, "result", &result))
+		taken = show_number(result, "target");
 	if (json_object_object_get_ex(message, "error", &error) &&
 	    json_object_is_type(error, json_type_object))
 		vm->ops->refused(vm, show_text(error, "message"), vm->ctx);
-	vm->ops->ordered(vm, vm->ctx);
+	vm->ops->ordered(vm, taken, vm->ctx);
 }
 
 /* What is no answer to what we said is not looked at further. -EPROTO: it is no JSON object. */

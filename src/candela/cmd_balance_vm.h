@@ -19,8 +19,8 @@ struct balance_vm;
 struct balance_vm_ops {
 	/* "memory" has been answered, well or not (then there is no new sample). */
 	void (*answered)(struct balance_vm *vm, void *ctx);
-	/* A target has been taken, or refused. */
-	void (*ordered)(struct balance_vm *vm, void *ctx);
+	/* The target vm->ordered has been answered. @taken: what the VM made of it; 0: nothing. */
+	void (*ordered)(struct balance_vm *vm, uint64_t taken, void *ctx);
 	/* Comes before that when it was refused. @text is harmless. */
 	void (*refused)(struct balance_vm *vm, const char *text, void *ctx);
 	/* The connection has ended, and balance_vm_destroy() may be called. */
@@ -38,6 +38,7 @@ struct balance_vm {
 	bool closing;
 	int last_id;
 	int ask_id, order_id; /* unanswered; 0: none */
+	uint64_t ordered;     /* the last target that was sent */
 	uint64_t ask_ns;      /* when it was asked */
 	bool has_method;      /* false: it knows nothing of "memory" */
 	char buf[BALANCE_LINE_MAX];
@@ -68,5 +69,8 @@ void balance_vm_destroy(struct balance_vm *vm);
 
 /* False: it has not answered the last question yet, or cannot be asked. */
 bool balance_vm_ask(struct balance_vm *vm);
-/* Sends a target, unless it has not answered the last one. False: not now. */
+/*
+ * Sends a target, unless it has not answered the last one. False: not now. From here on the sample
+ * has this target: what was granted must not be granted again, however late the VM answers.
+ */
 bool balance_vm_order(struct balance_vm *vm, uint64_t bytes, const char *reason);

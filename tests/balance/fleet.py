@@ -23,6 +23,8 @@ class Vm:
         self.refuses = False      # no target is good enough
         self.babbles = False      # sends a lot that nobody asked for
         self.raw = None           # says this instead of a result
+        self.slow = False         # answers "memory" no more once it has been sent a target
+        self.limit = None         # takes no target above this
         self.stuck = False        # takes targets, and does not move
         self.targets = []         # that it was sent
         self.asked = 0
@@ -56,6 +58,8 @@ class Vm:
             return answer
         if request['method'] == 'memory.target':
             target = request['params']['bytes']
+            if self.limit:
+                target = min(target, self.limit)
             assert isinstance(request['params']['reason'], str)
             self.targets.append(target)
             m['target'] = target
@@ -72,7 +76,7 @@ class Vm:
 
     def answer(self, line):
         request = json.loads(line)
-        if self.hangs:
+        if self.hangs or (self.slow and self.targets):
             return b''
         if self.raw is not None:
             return self.raw.replace(b'ID', str(request['id']).encode())

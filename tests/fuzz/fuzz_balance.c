@@ -171,8 +171,8 @@ static void play(const struct series *series)
 	policy_settings_init(&settings);
 	sim_spec_init(&spec);
 	spec.recorded = series;
-	/* Histories may be of a year: steps that are as long. */
-	spec.interval_ns = 600 * NSEC_PER_SEC;
+	/* Histories may be of a year: a step a day. */
+	spec.interval_ns = 24 * 3600 * NSEC_PER_SEC;
 	if (series->vm_count && series->vm_count < VMS_MAX)
 		(void)!sim_run(&spec, SIM_CANDELA, &settings, NULL, &sum, &err);
 }

@@ -223,11 +223,23 @@ START_TEST(stuck)
 	want_after(20);
 	ck_assert_int_eq(slot.reason, POLICY_NO_LESS);
 	ck_assert_uint_eq(slot.low, GiB(4));
-	/* It moved after all. */
+	/* It moved after all, as far as it could. */
 	vm.assigned = GiB(3);
 	want_after(1);
 	ck_assert_int_eq(slot.reason, POLICY_STEADY);
 	ck_assert_uint_eq(slot.low, MiB(256));
+	policy_limited(&settings, now, &state, GiB(2), GiB(2) + 4096);
+	want_after(1);
+	ck_assert_int_eq(slot.reason, POLICY_STEADY);
+	policy_limited(&settings, now, &state, GiB(2), GiB(3));
+	want_after(1);
+	ck_assert_int_eq(slot.reason, POLICY_NO_LESS);
+	want_after(200);
+	vm.target = GiB(3);
+	want_after(1);
+	policy_limited(&settings, now, &state, GiB(4), GiB(3));
+	want_after(1);
+	ck_assert_int_eq(slot.reason, POLICY_NO_MORE);
 }
 END_TEST
 
