@@ -138,6 +138,9 @@ START_TEST(respects_the_guests_floor)
 	/* Reports alone do not tell it again. */
 	balloon_fake_report(&f, MiB(160), MiB(332));
 	ck_assert_uint_eq(f.refused, 1);
+	/* Nor does the same wish. */
+	balloon_set_target(f.balloon, MiB(256));
+	ck_assert_uint_eq(f.refused, 1);
 	/* Once the guest has more to spare, more is taken. */
 	balloon_fake_report(&f, MiB(440), MiB(100));
 	ck_assert(!balloon_fake_silent(&f));
