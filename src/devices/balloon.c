@@ -141,8 +141,11 @@ uint64_t balloon_set_target(struct balloon *b, uint64_t bytes)
 {
 	/* Aligned only after it is known not to overflow. */
 	bytes = min_of(max_of(bytes, b->minimum), b->maximum);
-	b->target = min_of(align_up(bytes, BALLOON_UNIT), b->maximum);
-	b->told = BALLOON_TOLD_NOTHING;
+	bytes = min_of(align_up(bytes, BALLOON_UNIT), b->maximum);
+	/* Who says the same again is told nothing new. */
+	if (bytes != b->target)
+		b->told = BALLOON_TOLD_NOTHING;
+	b->target = bytes;
 	balloon_step(b);
 	return b->target;
 }

@@ -2,6 +2,7 @@
 /* Towards a target: what is asked for, in which order, and what is not. */
 #include <check.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "balloon_fake.h"
 
@@ -9,7 +10,7 @@ static struct balloon_fake f;
 
 static void setup(void)
 {
-	balloon_fake_init(&f);
+	balloon_fake_init(&f, 0);
 	balloon_fake_start(&f, DYNMEM_PROTOCOL_VERSION_3);
 }
 
@@ -137,6 +138,9 @@ START_TEST(respects_the_guests_floor)
 	/* Reports alone do not tell it again. */
 	balloon_fake_report(&f, MiB(160), MiB(332));
 	ck_assert_uint_eq(f.refused, 1);
+	/* Nor does the same wish. */
+	balloon_set_target(f.balloon, MiB(256));
+	ck_assert_uint_eq(f.refused, 1);
 	/* Once the guest has more to spare, more is taken. */
 	balloon_fake_report(&f, MiB(440), MiB(100));
 	ck_assert(!balloon_fake_silent(&f));
@@ -211,6 +215,29 @@ START_TEST(as_at_first_after_reset)
 }
 END_TEST
 
+START_TEST(grace)
+{
+	const uint64_t begin = loop_now();
+
+	balloon_fake_finish(&f);
+	balloon_fake_init(&f, 40 * NSEC_PER_MSEC);
+	ck_assert_uint_eq(balloon_fake_state(&f).grace_left_ns, 40 * NSEC_PER_MSEC);
+	balloon_fake_start(&f, DYNMEM_PROTOCOL_VERSION_3);
+	balloon_fake_report(&f, MiB(440), MiB(200));
+	balloon_set_target(f.balloon, MiB(448));
+	while (balloon_fake_silent(&f)) {
+		ck_assert(balloon_fake_state(&f).moving);
+		usleep(1000);
+		balloon_fake_pass(&f);
+		ck_assert_uint_lt(loop_now() - begin, 30 * NSEC_PER_SEC);
+	}
+	ck_assert_uint_ge(loop_now() - begin, 40 * NSEC_PER_MSEC);
+	ck_assert_uint_eq(balloon_fake_state(&f).grace_left_ns, 0);
+	balloon_fake_take(&f, 0x8000);
+	ck_assert_uint_eq(balloon_fake_state(&f).assigned, MiB(448));
+}
+END_TEST
+
 START_TEST(destroy_nothing)
 {
 	balloon_destroy(NULL);
@@ -237,6 +264,7 @@ int main(void)
 	tcase_add_test(tc, raised_limits);
 	tcase_add_test(tc, forgets_when_closed);
 	tcase_add_test(tc, as_at_first_after_reset);
+	tcase_add_test(tc, grace);
 	tcase_add_test(tc, destroy_nothing);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

@@ -11,7 +11,7 @@ static struct balloon_fake f;
 
 static void setup(void)
 {
-	balloon_fake_init(&f);
+	balloon_fake_init(&f, 0);
 }
 
 static void teardown(void)

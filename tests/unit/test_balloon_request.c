@@ -18,7 +18,7 @@ static const struct balloon_counters *counters(void)
 
 static void setup(void)
 {
-	balloon_fake_init(&f);
+	balloon_fake_init(&f, 0);
 	balloon_fake_start(&f, DYNMEM_PROTOCOL_VERSION_3);
 	balloon_fake_report(&f, MiB(440), MiB(200));
 }
@@ -162,6 +162,23 @@ START_TEST(more_for_ever)
 		ck_assert_int_eq(balloon_fake_give(&f, NULL, 0, true), 0);
 	ck_assert_uint_eq(balloon_fake_state(&f).assigned, MiB(512));
 	ck_assert(balloon_fake_silent(&f));
+}
+END_TEST
+
+/* Nothing else is asked of a guest that does not answer, whatever is wished and reported. */
+START_TEST(never_answers)
+{
+	ask_for(128, MiB(64) >> PAGE_SHIFT);
+	for (uint64_t mib = 256; mib <= 1024; mib += 64) {
+		balloon_set_target(f.balloon, MiB(mib));
+		balloon_fake_report(&f, MiB(440), MiB(200));
+	}
+	ck_assert(balloon_fake_silent(&f));
+	ck_assert(balloon_fake_state(&f).moving);
+	ck_assert_uint_eq(balloon_fake_state(&f).assigned, MiB(512));
+	/* When it does after all, the last wish counts. */
+	ck_assert_int_eq(balloon_fake_give(&f, NULL, 0, false), 0);
+	(void)balloon_fake_next(&f, DM_MEM_HOT_ADD_REQUEST);
 }
 END_TEST
 
@@ -337,6 +354,7 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, twice);
 	tcase_add_test(tc, more_than_it_says);
 	tcase_add_test(tc, more_for_ever);
+	tcase_add_test(tc, never_answers);
 	tcase_add_test(tc, unasked);
 	tcase_add_test(tc, gives_while_there_is_room);
 	tcase_add_test(tc, in_whole_blocks);
