@@ -160,8 +160,7 @@ static bool guest_send(struct bus_guest_channel *ch, const void *data, uint32_t 
 
 	memcpy(packet, &header, sizeof(header));
 	memcpy(packet + sizeof(header), data, len);
-	return bus_guest_send(ch, false, 0, packet,
-			      (uint32_t)align_up(sizeof(header) + len, 8));
+	return bus_guest_send(ch, false, 0, packet, (uint32_t)align_up(sizeof(header) + len, 8));
 }
 
 /* The bytes of the next packet, in @buf from 24 on; it must be one. */
@@ -373,6 +372,40 @@ START_TEST(back_pressure)
 }
 END_TEST
 
+#define MANY 200u /* three descriptors each, and the usual limit is 1024 */
+
+/* All at once, each with bytes of its own. */
+START_TEST(many)
+{
+	static struct bus_guest_channel chs[MANY];
+	static int fds[MANY];
+	uint8_t data[8];
+
+	bus_guest_connect(&guest, VERSION_WIN10_V5_3, NULL, 0);
+	for (unsigned int i = 0; i < MANY; i++)
+		fds[i] = host_opens(&chs[i], "CONNECT 7\n", "OK 107374");
+	ck_assert_uint_eq(connections(), MANY);
+	for (unsigned int i = 0; i < MANY; i++) {
+		memset(data, (int)i, sizeof(data));
+		ck_assert(guest_send(&chs[i], data, sizeof(data)));
+		ck_assert_int_eq(write(fds[i], data, sizeof(data)), sizeof(data));
+	}
+	for (unsigned int i = 0; i < MANY; i++) {
+		memset(data, (int)i, sizeof(data));
+		/* The end of the line that says so is there still. */
+		host_read_all(fds[i], buf, 5);
+		host_read_all(fds[i], buf, sizeof(data));
+		ck_assert_mem_eq(buf, data, sizeof(data));
+		ck_assert_uint_eq(guest_receive(&chs[i]), sizeof(data));
+		ck_assert_mem_eq(buf + 24, data, sizeof(data));
+		close(fds[i]);
+		ck_assert_uint_eq(guest_receive(&chs[i]), 0);
+		expect_end(&chs[i]);
+	}
+	expect_none();
+}
+END_TEST
+
 /* The guest goes away: its connections, and those that it had not opened. */
 START_TEST(guest_resets)
 {
@@ -472,6 +505,7 @@ int main(void)
 	tcase_add_test(tc, host_connects);
 	tcase_add_test(tc, nonsense);
 	tcase_add_test(tc, back_pressure);
+	tcase_add_test(tc, many);
 	tcase_add_test(tc, guest_resets);
 	tcase_add_test(tc, violations);
 	tcase_add_test(tc, one_at_a_path);
