@@ -251,6 +251,33 @@ START_TEST(host_closes)
 }
 END_TEST
 
+/* What was sent last is there before the channel is taken away. */
+START_TEST(end_in_order)
+{
+	union bus_guest_message m;
+
+	bus_guest_connect(&guest, VERSION_WIN10_V5_3, NULL, 0);
+	for (int i = 0; i < 20; i++) {
+		struct bus_guest_channel ch;
+		int fd;
+
+		request(5);
+		expect_offer(&ch, 5, false);
+		ck_assert_uint_eq(bus_guest_open(&ch), VMBUS_STATUS_SUCCESS);
+		fd = accept(listener, NULL, NULL);
+		ck_assert(guest_send(&ch, "", 0));
+		ck_assert_int_eq(host_read(fd, buf, 1), 0);
+		ck_assert_int_eq(write(fd, "last", 4), 4);
+		close(fd);
+		ck_assert(bus_guest_expect(&guest, CHANNELMSG_RESCIND_CHANNELOFFER, &m));
+		ck_assert_uint_eq(bus_guest_receive(&ch, buf, sizeof(buf), 0), 32);
+		ck_assert_uint_eq(bus_guest_receive(&ch, buf, sizeof(buf), 0), 24);
+		bus_guest_close(&ch);
+		bus_guest_post_relid(&guest, CHANNELMSG_RELID_RELEASED, ch.relid);
+	}
+}
+END_TEST
+
 static void expect_refused(uint32_t port)
 {
 	struct vmbus_channel_tl_connect_result result;
@@ -501,6 +528,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, guest_connects);
 	tcase_add_test(tc, host_closes);
+	tcase_add_test(tc, end_in_order);
 	tcase_add_test(tc, guest_refused);
 	tcase_add_test(tc, host_connects);
 	tcase_add_test(tc, nonsense);
