@@ -29,6 +29,7 @@ struct machine_services {
 	struct ic_vss *vss;
 	struct hvsock *hvsock;
 	struct stop_waiter *stop_waiters;
+	enum ic_shutdown_kind stop_kind; /* that they wait for */
 };
 
 /* --- machine_services.c. --------------------------------------------------------------------- */

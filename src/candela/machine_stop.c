@@ -40,7 +40,16 @@ static void answer(struct control_call *call, const char *state)
 	machine_reply(call, o, o ? json_put_string(o, "state", state) : -ENOMEM);
 }
 
-static void answer_result(struct control_call *call, int result)
+/* One that is to end, and does, whatever it is that ends it. */
+static void answer_ending(struct control_call *call, enum ic_shutdown_kind kind)
+{
+	if (kind == IC_SHUTDOWN_POWER_OFF)
+		answer(call, "ending");
+	else
+		control_refuse(call, CONTROL_REFUSED, "the VM is ending");
+}
+
+static void answer_result(const struct machine_services *s, struct control_call *call, int result)
 {
 	switch (result) {
 	case 0:
@@ -54,7 +63,7 @@ static void answer_result(struct control_call *call, int result)
 			       "the guest's driver is too old for this action");
 		break;
 	default:
-		control_refuse(call, CONTROL_REFUSED, "the VM is ending");
+		answer_ending(call, s->stop_kind);
 	}
 }
 
@@ -70,7 +79,7 @@ static void on_done(void *ctx, int result)
 	while (waiter) {
 		struct stop_waiter *next = waiter->next;
 
-		answer_result(waiter->call, result);
+		answer_result(s, waiter->call, result);
 		free(waiter);
 		waiter = next;
 	}
@@ -121,6 +130,7 @@ static void ask(struct machine_services *s, struct control_call *call,
 	else
 		answer(call, ic_shutdown_is_up(s->shutdown) ? "asked" : "kept");
 	if (!pending) {
+		s->stop_kind = request->kind;
 		request->done = on_done;
 		request->ctx = s;
 		/* There is none pending. */
@@ -152,17 +162,15 @@ void machine_run_stop(void *ctx, struct control_call *call, struct json_object *
 	struct machine *m = ctx;
 	bool wait = true;
 
-	if (m->ended) {
-		control_refuse(call, CONTROL_REFUSED, "the VM is ending");
-		return;
-	}
 	if (!read_action(call, params, &request) ||
 	    !machine_param_bool(call, params, "force", &request.force) ||
 	    !machine_param_text(call, params, "reason", &request.reason) ||
 	    !machine_param_uint(call, params, "timeout", UINT32_MAX, &request.seconds) ||
 	    !machine_param_bool(call, params, "wait", &wait))
 		return;
-	if (m->services && m->services->shutdown)
+	if (m->ended)
+		answer_ending(call, request.kind);
+	else if (m->services && m->services->shutdown)
 		ask(m->services, call, &request, wait);
 	else
 		press_button(m, call, request.kind);

@@ -160,8 +160,7 @@ static bool guest_send(struct bus_guest_channel *ch, const void *data, uint32_t 
 
 	memcpy(packet, &header, sizeof(header));
 	memcpy(packet + sizeof(header), data, len);
-	return bus_guest_send(ch, false, 0, packet,
-			      (uint32_t)align_up(sizeof(header) + len, 8));
+	return bus_guest_send(ch, false, 0, packet, (uint32_t)align_up(sizeof(header) + len, 8));
 }
 
 /* The bytes of the next packet, in @buf from 24 on; it must be one. */
@@ -249,6 +248,33 @@ START_TEST(host_closes)
 	ck_assert_uint_eq(guest_receive(&ch), 0);
 	expect_end(&ch);
 	expect_none();
+}
+END_TEST
+
+/* What was sent last is there before the channel is taken away. */
+START_TEST(end_in_order)
+{
+	union bus_guest_message m;
+
+	bus_guest_connect(&guest, VERSION_WIN10_V5_3, NULL, 0);
+	for (int i = 0; i < 20; i++) {
+		struct bus_guest_channel ch;
+		int fd;
+
+		request(5);
+		expect_offer(&ch, 5, false);
+		ck_assert_uint_eq(bus_guest_open(&ch), VMBUS_STATUS_SUCCESS);
+		fd = accept(listener, NULL, NULL);
+		ck_assert(guest_send(&ch, "", 0));
+		ck_assert_int_eq(host_read(fd, buf, 1), 0);
+		ck_assert_int_eq(write(fd, "last", 4), 4);
+		close(fd);
+		ck_assert(bus_guest_expect(&guest, CHANNELMSG_RESCIND_CHANNELOFFER, &m));
+		ck_assert_uint_eq(bus_guest_receive(&ch, buf, sizeof(buf), 0), 32);
+		ck_assert_uint_eq(bus_guest_receive(&ch, buf, sizeof(buf), 0), 24);
+		bus_guest_close(&ch);
+		bus_guest_post_relid(&guest, CHANNELMSG_RELID_RELEASED, ch.relid);
+	}
 }
 END_TEST
 
@@ -373,6 +399,40 @@ START_TEST(back_pressure)
 }
 END_TEST
 
+#define MANY 200u /* three descriptors each, and the usual limit is 1024 */
+
+/* All at once, each with bytes of its own. */
+START_TEST(many)
+{
+	static struct bus_guest_channel chs[MANY];
+	static int fds[MANY];
+	uint8_t data[8];
+
+	bus_guest_connect(&guest, VERSION_WIN10_V5_3, NULL, 0);
+	for (unsigned int i = 0; i < MANY; i++)
+		fds[i] = host_opens(&chs[i], "CONNECT 7\n", "OK 107374");
+	ck_assert_uint_eq(connections(), MANY);
+	for (unsigned int i = 0; i < MANY; i++) {
+		memset(data, (int)i, sizeof(data));
+		ck_assert(guest_send(&chs[i], data, sizeof(data)));
+		ck_assert_int_eq(write(fds[i], data, sizeof(data)), sizeof(data));
+	}
+	for (unsigned int i = 0; i < MANY; i++) {
+		memset(data, (int)i, sizeof(data));
+		/* The end of the line that says so is there still. */
+		host_read_all(fds[i], buf, 5);
+		host_read_all(fds[i], buf, sizeof(data));
+		ck_assert_mem_eq(buf, data, sizeof(data));
+		ck_assert_uint_eq(guest_receive(&chs[i]), sizeof(data));
+		ck_assert_mem_eq(buf + 24, data, sizeof(data));
+		close(fds[i]);
+		ck_assert_uint_eq(guest_receive(&chs[i]), 0);
+		expect_end(&chs[i]);
+	}
+	expect_none();
+}
+END_TEST
+
 /* The guest goes away: its connections, and those that it had not opened. */
 START_TEST(guest_resets)
 {
@@ -468,10 +528,12 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, guest_connects);
 	tcase_add_test(tc, host_closes);
+	tcase_add_test(tc, end_in_order);
 	tcase_add_test(tc, guest_refused);
 	tcase_add_test(tc, host_connects);
 	tcase_add_test(tc, nonsense);
 	tcase_add_test(tc, back_pressure);
+	tcase_add_test(tc, many);
 	tcase_add_test(tc, guest_resets);
 	tcase_add_test(tc, violations);
 	tcase_add_test(tc, one_at_a_path);

@@ -55,6 +55,7 @@ void hvsock_conn_end(struct hvsock_conn *c)
 		return;
 	c->state = HVSOCK_ENDING;
 	loop_timer_cancel(c->hvsock->config.loop, &c->timer);
+	loop_defer_cancel(&c->over);
 	if (c->watching)
 		loop_fd_close(&c->watch, on_unwatched);
 	if (c->device)
@@ -86,6 +87,11 @@ static void on_timer(struct loop_timer *timer)
 	hvsock_conn_end(c);
 }
 
+static void on_over(struct loop_deferred *deferred)
+{
+	hvsock_conn_end(container_of(deferred, struct hvsock_conn, over));
+}
+
 struct hvsock_conn *hvsock_conn_create(struct hvsock *hvsock, int fd, bool from_host)
 {
 	struct hvsock_conn *c = calloc(1, sizeof(*c));
@@ -98,6 +104,7 @@ struct hvsock_conn *hvsock_conn_create(struct hvsock *hvsock, int fd, bool from_
 	c->fd = fd;
 	c->from_host = from_host;
 	c->timer.fired = on_timer;
+	c->over.run = on_over;
 	c->prev = hvsock->conns.prev;
 	c->next = &hvsock->conns;
 	c->prev->next = c->next->prev = c;

@@ -35,7 +35,8 @@ struct hvsock_conn {
 	int fd;
 	struct loop_fd watch;
 	bool watching;
-	struct loop_timer timer; /* patience; then, when there is more to read than fits a pass */
+	struct loop_deferred over; /* both ways are: it ends once the guest has been shown that */
+	struct loop_timer timer;   /* patience; then, when there is more to read than fits a pass */
 
 	char line[HVSOCK_LINE_MAX]; /* what the client asks for, so far */
 	size_t line_len;

@@ -178,9 +178,13 @@ void hvsock_relay(struct hvsock_conn *c, bool hung_up)
 		return;
 	}
 	read_from_host(c);
-	/* Nobody is at the other end to read either: what it wrote has gone to the guest. */
+	/*
+	 * Both ways are over; or nobody is at the other end to read either. The channel shows the
+	 * guest what was sent at the end of the pass, and a guest that is told first that it is
+	 * taken away does not look any more.
+	 */
 	if (is_over(c) || (c->hung_up && c->guest_told && !c->out_len))
-		hvsock_conn_end(c);
+		loop_defer(c->hvsock->config.loop, &c->over);
 }
 
 static void on_room(void *ctx, struct channel *channel)
