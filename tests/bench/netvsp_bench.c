@@ -4,8 +4,9 @@
  * thread) -> ring -> netvsp -> a backend that takes and gives frames at once (another thread), and
  * what each frame costs.
  *
- *   netvsp_bench send|receive BYTES [SECONDS [BATCH [DEPTH]]]
+ *   netvsp_bench send|receive|coalesce BYTES [SECONDS [BATCH [DEPTH]]]
  *
+ * "coalesce" is "receive" by a guest that takes large frames, which are in several sections.
  * BYTES of each frame, 3 seconds, BATCH frames in one packet (1; sending), DEPTH packets in flight
  * (32; sending). One line of JSON: frames a second, and those that one core of the host's would do,
  * from the processor time of the NIC's thread. The guest does what Linux's driver does: it masks
@@ -27,7 +28,7 @@
 
 static struct {
 	struct netvsp_fake f;
-	bool receive;
+	bool receive, coalesce;
 	uint32_t bytes, packet_len;
 	unsigned int batch, depth;
 	uint64_t duration_ns, frames;
@@ -80,10 +81,12 @@ static void take_completion(const struct vmpacket_descriptor *head, bool go_on)
 static void take_frames(const struct vmpacket_descriptor *head, const uint8_t *list)
 {
 	const uint32_t body[2] = {NVSP_MSG1_TYPE_SEND_RNDIS_PKT_COMPLETE, NVSP_STAT_SUCCESS};
+	const uint32_t parts =
+		(bench.bytes + bench.f.section_size - 129) / (bench.f.section_size - 128);
 	uint32_t count;
 
 	memcpy(&count, list + 4, sizeof(count));
-	bench.frames += count;
+	bench.frames += count / parts;
 	if (!bus_guest_send_list(&bench.f.ch, VM_PKT_COMP, 0, head->trans_id, NULL, 0, body,
 				 sizeof(body)))
 		die("the ring is full");
@@ -160,8 +163,11 @@ static void report(const struct reading *from, const struct reading *to)
 	       "\"frames_per_s\": %.0f, \"frames_per_core_s\": %.0f, \"per_frame\": "
 	       "{\"signals\": %.4f, \"interrupts\": %.4f, \"enters\": %.4f, "
 	       "\"allocations\": %.6f, \"copied\": %.2f}}\n",
-	       bench.receive ? "receive" : "send", bench.bytes, bench.batch, n,
-	       n * 1e9 / (double)(to->ns - from->ns), n * 1e9 / (double)(to->cpu_ns - from->cpu_ns),
+	       bench.coalesce  ? "coalesce"
+	       : bench.receive ? "receive"
+			       : "send",
+	       bench.bytes, bench.batch, n, n * 1e9 / (double)(to->ns - from->ns),
+	       n * 1e9 / (double)(to->cpu_ns - from->cpu_ns),
 	       (double)(to->signals - from->signals) / n,
 	       (double)(to->interrupts - from->interrupts) / n,
 	       (double)(to->enters - from->enters) / n,
@@ -174,6 +180,8 @@ static void measure(void)
 	struct reading from, to;
 
 	netvsp_fake_start(&bench.f, NDIS_PACKET_TYPE_BROADCAST);
+	if (bench.coalesce)
+		netvsp_fake_offload(&bench.f, true);
 	bench.f.net.discard = true;
 	bench.f.net.flood_len = bench.bytes;
 	if (!bench.receive) {
@@ -195,14 +203,15 @@ static bool parse(int argc, char **argv)
 
 	if (argc < 3 || argc > 6)
 		return false;
-	bench.receive = !strcmp(argv[1], "receive");
+	bench.coalesce = !strcmp(argv[1], "coalesce");
+	bench.receive = bench.coalesce || !strcmp(argv[1], "receive");
 	bench.bytes = (uint32_t)strtoul(argv[2], NULL, 0);
 	bench.duration_ns = seconds * NSEC_PER_SEC;
 	bench.batch = argc > 4 ? (unsigned int)strtoul(argv[4], NULL, 0) : 1;
 	bench.depth = argc > 5 ? (unsigned int)strtoul(argv[5], NULL, 0) : 32;
 	return (bench.receive || !strcmp(argv[1], "send")) && bench.bytes >= 60 &&
-	       bench.bytes <= 1514 && seconds > 0 && seconds < 3600 && bench.batch > 0 &&
-	       bench.batch <= 8 && bench.depth > 0 && bench.depth <= DEPTH_MAX;
+	       bench.bytes <= (bench.coalesce ? 65000 : 1514) && seconds > 0 && seconds < 3600 &&
+	       bench.batch > 0 && bench.batch <= 8 && bench.depth > 0 && bench.depth <= DEPTH_MAX;
 }
 
 int main(int argc, char **argv)
@@ -211,7 +220,8 @@ int main(int argc, char **argv)
 		.loops = 1, .recv_pages = 2048, .send_pages = DEPTH_MAX * SECTION / PAGE_SIZE};
 
 	if (!parse(argc, argv)) {
-		fputs("usage: netvsp_bench send|receive BYTES [SECONDS [BATCH [DEPTH]]]\n", stderr);
+		fputs("usage: netvsp_bench send|receive|coalesce BYTES [SECONDS [BATCH [DEPTH]]]\n",
+		      stderr);
 		return 2;
 	}
 	netvsp_fake_init(&bench.f, &config);
