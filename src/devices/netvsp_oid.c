@@ -336,8 +336,9 @@ static void supported_list(struct info *info)
 
 uint32_t netvsp_oid_query(struct netvsp *netvsp, uint32_t oid, uint8_t *info, uint32_t *ret_len)
 {
-	struct info out = {.netvsp = netvsp, .at = info};
+	struct info out = {.netvsp = netvsp};
 
+	out.at = info;
 	for (unsigned int i = 0; i < ARRAY_SIZE(queries); i++) {
 		if (queries[i].oid != oid)
 			continue;
