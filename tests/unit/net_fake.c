@@ -271,6 +271,10 @@ static int64_t receive_flood(struct net_backend *fake, struct virtio_net_hdr_v1 
 
 	atomic_fetch_sub(&fake->flood, 1);
 	*header = (struct virtio_net_hdr_v1){0};
+	if (fake->flood_len > 1518) {
+		header->gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+		header->gso_size = 1448;
+	}
 	for (unsigned int i = 0; i < iov_count && at < fake->flood_len; i++) {
 		const uint32_t n = (uint32_t)min_of((size_t)(fake->flood_len - at), iov[i].iov_len);
 
