@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
  * A network driver that means harm: messages of NVSP and RNDIS that there are not, or not now;
- * lengths and offsets that lie; frames whose headers say other things than the driver does; sections
- * and pages that are nobody's; contents that change while they are looked at; buffers that are taken
- * back in use. After each a well-behaved driver is served on the same channel. What harm would be
- * done to the host's process is seen there: best with a build that has sanitizers.
+ * lengths and offsets that lie; frames whose headers say other things than the driver does;
+ * sections and pages that are nobody's; contents that change while they are looked at; buffers that
+ * are taken back in use. After each a well-behaved driver is served on the same channel. What harm
+ * would be done to the host's process is seen there: best with a build that has sanitizers.
  *
  * Parameters: n=N (packets of each race, default 200), seed=N.
  */

@@ -30,13 +30,24 @@ static void free_sections(struct netvsp *netvsp)
 	}
 }
 
+/*
+ * A guest that takes large frames gets sections of a page: fewer of them make a frame, and none is
+ * in two pieces.
+ */
+static uint32_t section_size(const struct netvsp *netvsp)
+{
+	const uint32_t size =
+		(uint32_t)align_up(NETVSP_RX_DATA + VLAN_HEADER + netvsp->frame_max, 64);
+
+	return netvsp_offloads_large(netvsp) ? max_of(size, PAGE_SIZE) : size;
+}
+
 /* All of them are the first queue's, until there are others. */
 static int make_sections(struct netvsp *netvsp, const struct gpadl_view *view)
 {
 	struct netvsp_sections *s = &netvsp->sections;
 	struct netvsp_rx *rx = &netvsp_primary(netvsp)->rx;
-	const uint32_t size =
-		(uint32_t)align_up(NETVSP_RX_DATA + VLAN_HEADER + netvsp->frame_max, 64);
+	const uint32_t size = section_size(netvsp);
 	const uint32_t count = min_of(view->len / size, NETVSP_SECTIONS_MAX);
 
 	if (!count)

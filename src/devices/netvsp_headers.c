@@ -230,7 +230,7 @@ static void fill_ip4_checksum(uint8_t *ip)
 	uint16_t sum;
 
 	put16(ip + 10, 0);
-	sum = (uint16_t)~fold(sum_bytes(ip, (ip[0] & 0xfu) * 4u));
+	sum = (uint16_t)~fold(sum_bytes(ip, (ip[0] & 0xfull) * 4));
 	memcpy(ip + 10, &sum, sizeof(sum));
 }
 

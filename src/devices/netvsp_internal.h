@@ -410,7 +410,9 @@ uint32_t netvsp_oid_set(struct netvsp *netvsp, uint32_t oid, const uint8_t *info
 
 /* --- netvsp_offload.c. ----------------------------------------------------------------------- */
 
-/* What can be set, and what is: NETVSP_RX_TCP4, ... */
+/* Can there be large frames for this guest, sections permitting? */
+bool netvsp_offloads_large(const struct netvsp *netvsp);
+/* What can be set: NETVSP_RX_TCP4, ... */
 uint32_t netvsp_offloads_possible(const struct netvsp *netvsp);
 /* As NDIS describes @offloads; as long as the guest's version of it has it. */
 uint32_t netvsp_offloads_describe(const struct netvsp *netvsp, uint32_t offloads,

@@ -11,6 +11,14 @@
 	(NETVSP_TX_TCP4 | NETVSP_TX_UDP4 | NETVSP_TX_TCP6 | NETVSP_TX_UDP6 | NETVSP_TX_IP4)
 #define RX_CHECKSUMS (NETVSP_RX_TCP4 | NETVSP_RX_UDP4 | NETVSP_RX_TCP6 | NETVSP_RX_UDP6)
 
+bool netvsp_offloads_large(const struct netvsp *netvsp)
+{
+	const struct net_backend_info *info = net_backend_info(netvsp->backend);
+
+	return info->checksum && info->tso && netvsp_version(netvsp) >= NVSP_PROTOCOL_VERSION_61 &&
+	       (netvsp->capabilities & NVSP_CAPABILITY_RSC);
+}
+
 /* Large frames need many sections each, and a queue several of them. */
 static bool enough_sections(const struct netvsp *netvsp)
 {
@@ -35,8 +43,7 @@ uint32_t netvsp_offloads_possible(const struct netvsp *netvsp)
 	if (!info->tso)
 		return possible;
 	possible |= NETVSP_LSO4 | NETVSP_LSO6;
-	if (netvsp_version(netvsp) >= NVSP_PROTOCOL_VERSION_61 &&
-	    (netvsp->capabilities & NVSP_CAPABILITY_RSC) && enough_sections(netvsp))
+	if (netvsp_offloads_large(netvsp) && enough_sections(netvsp))
 		possible |= NETVSP_RSC4 | NETVSP_RSC6;
 	return possible;
 }

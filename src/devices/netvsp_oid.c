@@ -334,15 +334,16 @@ static void supported_list(struct info *info)
 			put32(info, sets[i].oid);
 }
 
-uint32_t netvsp_oid_query(struct netvsp *netvsp, uint32_t oid, uint8_t *buf, uint32_t *ret_len)
+uint32_t netvsp_oid_query(struct netvsp *netvsp, uint32_t oid, uint8_t *info, uint32_t *ret_len)
 {
-	struct info info = {.netvsp = netvsp, .at = buf};
+	struct info out = {.netvsp = netvsp};
 
+	out.at = info;
 	for (unsigned int i = 0; i < ARRAY_SIZE(queries); i++) {
 		if (queries[i].oid != oid)
 			continue;
-		queries[i].put(&info);
-		*ret_len = info.len;
+		queries[i].put(&out);
+		*ret_len = out.len;
 		return RNDIS_STATUS_SUCCESS;
 	}
 	log_guest(&netvsp->log, LOG_DEBUG, "netvsp: a query of object %#x is not served", oid);

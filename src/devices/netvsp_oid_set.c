@@ -34,18 +34,18 @@ static uint32_t ignore(struct netvsp *netvsp, const uint8_t *info, uint32_t len)
 
 static uint32_t set_multicast(struct netvsp *netvsp, const uint8_t *info, uint32_t len)
 {
-	const unsigned int count = len / 6;
+	const size_t count = len / 6;
 
 	if (len % 6)
 		return RNDIS_STATUS_INVALID_LENGTH;
 	if (count > NETVSP_MULTICAST_MAX)
 		return RNDIS_STATUS_MULTICAST_FULL;
-	for (unsigned int i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++)
 		if (!(info[6 * i] & 1))
 			return RNDIS_STATUS_INVALID_DATA;
-	for (unsigned int i = 0; i < NETVSP_MULTICAST_MAX; i++)
+	for (size_t i = 0; i < NETVSP_MULTICAST_MAX; i++)
 		atomic_store(&netvsp->multicast[i], i < count ? netvsp_address(info + 6 * i) : 0);
-	netvsp->multicast_count = count;
+	netvsp->multicast_count = (unsigned int)count;
 	return RNDIS_STATUS_SUCCESS;
 }
 
@@ -86,7 +86,7 @@ static uint32_t set_address_text(struct netvsp *netvsp, const uint8_t *value, ui
 
 	if (len != 4 * sizeof(mac))
 		return RNDIS_STATUS_INVALID_DATA;
-	for (unsigned int i = 0; i < sizeof(mac); i++) {
+	for (size_t i = 0; i < sizeof(mac); i++) {
 		const int high = hex_digit(value + 4 * i), low = hex_digit(value + 4 * i + 2);
 
 		if (high < 0 || low < 0)

@@ -193,7 +193,10 @@ void netvsp_rx_frame(struct netvsp_queue *queue, const struct virtio_net_hdr_v1 
 	struct netvsp_seen seen;
 	uint8_t look[NETVSP_LOOK];
 
-	if (have < ETHERNET_HEADER || !netvsp_cursor_read(&c, look, have)) {
+	/* Also what is longer than the guest takes, though its sections have room. */
+	if (have < ETHERNET_HEADER || !netvsp_cursor_read(&c, look, have) ||
+	    (header->gso_type == VIRTIO_NET_HDR_GSO_NONE &&
+	     len > netvsp->frame_max + VLAN_HEADER)) {
 		counter_add_shared(&netvsp->counters.rx_dropped, 1);
 		return;
 	}

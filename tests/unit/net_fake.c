@@ -41,6 +41,12 @@ static void wake(struct net_queue *q)
 		loop_post(q->loop, &q->wake);
 }
 
+static void wake_all(struct net_backend *fake)
+{
+	for (unsigned int i = 0; i < NET_QUEUES_MAX; i++)
+		wake(&fake->queues[i]);
+}
+
 void net_fake_put(struct net_backend *fake, unsigned int index,
 		  const struct virtio_net_hdr_v1 *header, const void *frame, uint32_t len)
 {
@@ -80,6 +86,16 @@ void net_fake_forget(struct net_backend *fake)
 	pthread_mutex_unlock(&fake->lock);
 }
 
+void net_fake_flood(struct net_backend *fake, uint64_t count)
+{
+	/* Who ran dry is woken. */
+	if (atomic_fetch_add(&fake->flood, count) > 0)
+		return;
+	pthread_mutex_lock(&fake->lock);
+	wake_all(fake);
+	pthread_mutex_unlock(&fake->lock);
+}
+
 unsigned int net_fake_waiting(struct net_backend *fake, unsigned int queue)
 {
 	unsigned int count;
@@ -88,12 +104,6 @@ unsigned int net_fake_waiting(struct net_backend *fake, unsigned int queue)
 	count = fake->queues[queue].in_count;
 	pthread_mutex_unlock(&fake->lock);
 	return count;
-}
-
-static void wake_all(struct net_backend *fake)
-{
-	for (unsigned int i = 0; i < NET_QUEUES_MAX; i++)
-		wake(&fake->queues[i]);
 }
 
 void net_fake_hold(struct net_backend *fake, bool hold)
@@ -253,6 +263,27 @@ void net_queue_send(struct net_queue *q, struct net_tx *tx)
 		tx->done(tx, result);
 }
 
+static int64_t receive_flood(struct net_backend *fake, struct virtio_net_hdr_v1 *header,
+			     const struct iovec *iov, unsigned int iov_count)
+{
+	static const uint8_t frame[65536] = {255, 255, 255, 255, 255, 255};
+	uint32_t at = 0;
+
+	atomic_fetch_sub(&fake->flood, 1);
+	*header = (struct virtio_net_hdr_v1){0};
+	if (fake->flood_len > 1518) {
+		header->gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
+		header->gso_size = 1448;
+	}
+	for (unsigned int i = 0; i < iov_count && at < fake->flood_len; i++) {
+		const uint32_t n = (uint32_t)min_of((size_t)(fake->flood_len - at), iov[i].iov_len);
+
+		memcpy(iov[i].iov_base, frame + at, n);
+		at += n;
+	}
+	return at;
+}
+
 int64_t net_queue_receive(struct net_queue *q, struct virtio_net_hdr_v1 *header,
 			  const struct iovec *iov, unsigned int iov_count)
 {
@@ -260,6 +291,8 @@ int64_t net_queue_receive(struct net_queue *q, struct virtio_net_hdr_v1 *header,
 	struct net_fake_frame frame;
 	uint32_t at = 0;
 
+	if (atomic_load(&fake->flood))
+		return receive_flood(fake, header, iov, iov_count);
 	pthread_mutex_lock(&fake->lock);
 	if (!q->in_count) {
 		pthread_mutex_unlock(&fake->lock);

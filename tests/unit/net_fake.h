@@ -44,6 +44,9 @@ struct net_backend {
 	int result;   /* of sending */
 	int refuse;   /* of starting a queue */
 	bool discard; /* what is sent is only counted */
+	/* As many frames are there to be received without being put, of so many bytes each. */
+	_Atomic uint64_t flood;
+	uint32_t flood_len;
 	struct net_offloads offloads;
 	struct net_counters counters;
 	struct net_queue queues[NET_QUEUES_MAX];
@@ -64,6 +67,8 @@ void net_fake_put(struct net_backend *fake, unsigned int queue,
 unsigned int net_fake_sent(struct net_backend *fake);
 const struct net_fake_frame *net_fake_frame(struct net_backend *fake, unsigned int index);
 void net_fake_forget(struct net_backend *fake);
+/* Frames without end; they are broadcasts. Their number can be added to. */
+void net_fake_flood(struct net_backend *fake, uint64_t count);
 /* How many wait to be received. */
 unsigned int net_fake_waiting(struct net_backend *fake, unsigned int queue);
 /* Those that wait are lost. No queue is started. */

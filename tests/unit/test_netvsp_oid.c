@@ -318,7 +318,7 @@ START_TEST(bad_offloads_are_refused)
 			  RNDIS_STATUS_NOT_SUPPORTED);
 	ck_assert_uint_eq(netvsp_fake_set(&f, OID_TCP_OFFLOAD_PARAMETERS, &good, 19),
 			  RNDIS_STATUS_INVALID_LENGTH);
-	ck_assert_uint_eq(netvsp_fake_set(&f, OID_TCP_OFFLOAD_PARAMETERS, &good, 65),
+	ck_assert_uint_eq(netvsp_fake_set(&f, OID_TCP_OFFLOAD_PARAMETERS, info, 65),
 			  RNDIS_STATUS_INVALID_LENGTH);
 }
 END_TEST
