@@ -79,7 +79,7 @@ static void check_table(const struct config_table *table)
 		ck_assert_ptr_nonnull(row->help);
 		if (row->key)
 			check_key(row);
-		else
+		else if (table->syntax != CONFIG_ITEM_VALUE)
 			ck_assert_ptr_nonnull(row->option);
 		ck_assert_uint_le(row->offset, table->size);
 		check_limits(row);
