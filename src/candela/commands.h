@@ -20,5 +20,8 @@ int cmd_freeze(int argc, char **argv);
 int cmd_thaw(int argc, char **argv);
 int cmd_attach_disk(int argc, char **argv);
 int cmd_detach_disk(int argc, char **argv);
+int cmd_attach_net(int argc, char **argv);
+int cmd_detach_net(int argc, char **argv);
+int cmd_set_net(int argc, char **argv);
 int cmd_disk(int argc, char **argv);
 int cmd_balance(int argc, char **argv);

@@ -24,6 +24,7 @@
 #include "vmm/vcpu.h"
 
 struct control;
+struct json_object;
 struct hv;
 struct hv_test_device;
 struct serial;
@@ -35,6 +36,7 @@ struct debug_exit;
 struct machine_services;
 struct machine_memory;
 struct machine_storage;
+struct machine_network;
 struct pvpanic;
 
 #define MACHINE_DEVICES_MAX 16
@@ -61,6 +63,11 @@ struct machine {
 	struct machine_storage *storage;   /* NULL: no disks */
 	struct machine_services *services; /* NULL: no VMBus for them */
 	struct machine_memory *memory;
+	struct hv *hv;                   /* NULL: the guest sees no hypervisor */
+	struct hv_test_device *hv_test;  /* NULL: not wanted */
+	struct vmbus *vmbus;             /* NULL: not wanted, or no SynIC for it */
+	struct machine_storage *storage; /* NULL: no disks */
+	struct machine_network *network; /* NULL: no network interfaces */
 	/* What to do once no device touches guest memory; NULL unless that is under way. */
 	void (*when_quiet)(struct machine *m);
 
@@ -168,6 +175,14 @@ void machine_resume_services(struct machine *m);
 void machine_reset_services(struct machine *m);
 /* The VM is over: nobody is to wait for its guest any more. */
 void machine_end_services(struct machine *m);
+/* machine_network.c: the network interfaces, in the same way. */
+int machine_create_network(struct machine *m, struct error *err) must_check;
+int machine_start_network(struct machine *m, struct error *err) must_check;
+/* No frame moves while the VPs are stopped. */
+void machine_pause_network(struct machine *m);
+void machine_resume_network(struct machine *m);
+void machine_remove_network(struct machine *m, void (*then)(struct machine *m));
+int machine_close_network(struct machine *m, struct error *err) must_check;
 
 /* machine.c: any thread; the loop acts on it. */
 void machine_report(struct machine *m, enum machine_end end, uint32_t value, const char *detail);
@@ -195,5 +210,8 @@ int machine_create_control(struct machine *m, struct error *err) must_check;
 void machine_destroy_control(struct machine *m);
 /* Tells whoever has subscribed; @detail may be NULL. */
 void machine_event(struct machine *m, const char *event, const char *detail);
+/* One with more in it: @put adds that to it. */
+void machine_event_with(struct machine *m, const char *event,
+			int (*put)(struct json_object *o, const void *ctx), const void *ctx);
 void machine_event_disk(struct machine *m, const char *event, const struct config_disk *disk,
 			unsigned int lun);

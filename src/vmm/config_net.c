@@ -37,7 +37,6 @@ static const struct config_row forward_rows[] = {
 		CONFIG_AT_STRING(struct config_net_forward, text),
 		.min = 7,
 		.max = 64,
-		.chars = "a-z0-9A-F.:[]_-",
 		.help = "tcp:[ADDRESS:]PORT:GUESTPORT, or udp:...",
 	},
 };

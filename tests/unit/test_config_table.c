@@ -39,8 +39,11 @@ static void check_limits(const struct config_row *row)
 	struct error err;
 
 	if (row->kind == CONFIG_UINT || row->kind == CONFIG_SIZE || row->kind == CONFIG_DURATION ||
-	    row->kind == CONFIG_STRING || row->kind == CONFIG_ARRAY)
+	    row->kind == CONFIG_ARRAY)
 		ck_assert_uint_gt(row->max, row->min);
+	/* A text may have a length of its own, such as that of an Ethernet address. */
+	if (row->kind == CONFIG_STRING)
+		ck_assert(row->max > 0 && row->max >= row->min);
 	if (row->kind == CONFIG_DURATION)
 		ck_assert_uint_eq(row->max % NSEC_PER_SEC, 0);
 	ck_assert_int_eq(row->kind == CONFIG_ENUM, row->names != NULL);
@@ -81,6 +84,8 @@ static void check_table(const struct config_table *table)
 			check_key(row);
 		else /* an array's items that are no objects have no names */
 			ck_assert(row->option || table->row_count == 1);
+		else if (table->syntax != CONFIG_ITEM_VALUE)
+			ck_assert_ptr_nonnull(row->option);
 		ck_assert_uint_le(row->offset, table->size);
 		check_limits(row);
 		check_option(row);

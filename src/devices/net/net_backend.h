@@ -66,7 +66,6 @@ struct net_tx {
 	struct net_queue *queue;
 	struct net_tx *next;
 	struct loop_op op;
-	struct iovec *scratch;
 	uint64_t private[4];
 };
 
