@@ -53,6 +53,8 @@ static void show_guest(struct json_object *guest)
 		return;
 	for (size_t i = 0; i < json_object_array_length(addresses); i++)
 		row("address", json_object_get_string(json_object_array_get_idx(addresses, i)));
+}
+
 static void show_network(struct json_object *nic)
 {
 	struct json_object *counters = NULL;
@@ -85,7 +87,7 @@ static void show_each(struct json_object *status, const char *key,
 
 static void show(struct json_object *status)
 {
-	struct json_object *disks, *guest;
+	struct json_object *guest;
 	char text[32];
 
 	printf("%s\n", show_text(status, "name"));

@@ -385,6 +385,7 @@ static int build(struct machine *m, struct error *err, enum exit_status *status)
 		r = machine_create_storage(m, err);
 	if (r == 0)
 		r = machine_create_services(m, err);
+	if (r == 0)
 		r = machine_create_network(m, err);
 	if (r == 0)
 		r = load(m, err);

@@ -63,10 +63,6 @@ struct machine {
 	struct machine_storage *storage;   /* NULL: no disks */
 	struct machine_services *services; /* NULL: no VMBus for them */
 	struct machine_memory *memory;
-	struct hv *hv;                   /* NULL: the guest sees no hypervisor */
-	struct hv_test_device *hv_test;  /* NULL: not wanted */
-	struct vmbus *vmbus;             /* NULL: not wanted, or no SynIC for it */
-	struct machine_storage *storage; /* NULL: no disks */
 	struct machine_network *network; /* NULL: no network interfaces */
 	/* What to do once no device touches guest memory; NULL unless that is under way. */
 	void (*when_quiet)(struct machine *m);
