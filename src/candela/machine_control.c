@@ -197,7 +197,7 @@ static int put_status(struct json_object *o, const struct machine *m)
 		r = json_put_integer(o, "clients", control_client_count(m->control));
 	if (r == 0)
 		r = machine_put_services(o, m);
-	return r < 0 ? r : put_disks(o, m);
+	if (r == 0)
 		r = put_disks(o, m);
 	return r < 0 ? r : machine_control_put_nics(o, m);
 }

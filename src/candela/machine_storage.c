@@ -117,7 +117,7 @@ static int open_disk(struct unit *unit, struct error *err)
 	r = dvd ? scsi_dvd_create(&scsi, err, &unit->scsi)
 		: scsi_disk_create(&scsi, err, &unit->scsi);
 	if (r < 0)
-		error_prefix(err, "%s: ", disk->path);
+		error_prefix(err, "%s", disk->path);
 	return r;
 }
 

@@ -111,11 +111,8 @@ static int check_disks(const struct vm_config *config, struct error *err)
 int config_check(const struct vm_config *config, struct error *err)
 {
 	static int (*const rules[])(const struct vm_config *, struct error *) = {
-		check_huge_pages,
-		check_dynamic_memory,
-		check_serial,
-		check_disks,
-		config_check_nets,
+		check_huge_pages, check_dynamic_memory, check_serial,
+		check_disks,      config_check_nets,
 	};
 	size_t i;
 	int r;
