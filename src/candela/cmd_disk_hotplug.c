@@ -11,43 +11,20 @@
 #include "candela/commands.h"
 #include "candela/control_client.h"
 #include "candela/exit_status.h"
+#include "candela/hotplug_params.h"
 #include "candela/show.h"
 #include "vmm/config.h"
-#include "vmm/config_item.h"
-#include "vmm/config_json.h"
 #include "vmm/config_table.h"
-#include "vmm/config_tree.h"
 #include "vmm/json_build.h"
 #include "vmm/log.h"
 
 #define CHANGE_MS 60000 /* a large image is looked through when it was not closed well */
 
-/* The disk as the JSON object that a configuration file would have; its path absolute. */
 static int disk_params(const char *text, struct error *err, struct json_object **ret)
 {
 	struct config_disk disk;
-	char *json = NULL;
-	size_t size = 0;
-	FILE *out;
-	int r;
 
-	config_tree_init(&config_disk_table, &disk);
-	r = config_item_parse(&config_disk_table, &disk, text, NULL, err);
-	out = r == 0 ? open_memstream(&json, &size) : NULL;
-	if (out) {
-		r = config_json_print(&config_disk_table, &disk, out, err);
-		fclose(out);
-	} else if (r == 0) {
-		r = error_set(err, -ENOMEM, "out of memory");
-	}
-	if (r == 0) {
-		*ret = json_tokener_parse(json);
-		if (!*ret)
-			r = error_set(err, -ENOMEM, "out of memory");
-	}
-	free(json);
-	config_tree_finish(&config_disk_table, &disk);
-	return r;
+	return hotplug_params(&config_disk_table, &disk, text, err, ret);
 }
 
 /* "LUN", or "CONTROLLER:LUN". */

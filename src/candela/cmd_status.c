@@ -40,9 +40,38 @@ static void show_disk(struct json_object *disk)
 	       (unsigned long long)(counters ? show_number(counters, "errors") : 0));
 }
 
+static void show_network(struct json_object *nic)
+{
+	struct json_object *counters = NULL;
+	char rx[32], tx[32];
+
+	json_object_object_get_ex(nic, "counters", &counters);
+	show_bytes(counters ? show_number(counters, "rx_bytes") : 0, rx);
+	show_bytes(counters ? show_number(counters, "tx_bytes") : 0, tx);
+	printf("  net %-6llu %s%s%s%s, %s, link %s; received %s, sent %s, lost %llu\n",
+	       (unsigned long long)show_number(nic, "index"), show_text(nic, "mode"),
+	       *show_text(nic, "name") || *show_text(nic, "path") ? " " : "",
+	       show_text(nic, "name"), show_text(nic, "path"), show_text(nic, "mac"),
+	       show_text(nic, "link"), rx, tx,
+	       (unsigned long long)(counters ? show_number(counters, "rx_dropped") +
+						       show_number(counters, "tx_dropped")
+					     : 0));
+}
+
+static void show_each(struct json_object *status, const char *key,
+		      void (*show_one)(struct json_object *object))
+{
+	struct json_object *array;
+
+	if (!json_object_object_get_ex(status, key, &array) ||
+	    !json_object_is_type(array, json_type_array))
+		return;
+	for (size_t i = 0; i < json_object_array_length(array); i++)
+		show_one(json_object_array_get_idx(array, i));
+}
+
 static void show(struct json_object *status)
 {
-	struct json_object *disks;
 	char text[32];
 
 	printf("%s\n", show_text(status, "name"));
@@ -58,11 +87,8 @@ static void show(struct json_object *status)
 	number_row("resets", show_number(status, "resets"));
 	row("serial", show_text(status, "serial"));
 	row("candela", show_text(status, "version"));
-	if (!json_object_object_get_ex(status, "disks", &disks) ||
-	    !json_object_is_type(disks, json_type_array))
-		return;
-	for (size_t i = 0; i < json_object_array_length(disks); i++)
-		show_disk(json_object_array_get_idx(disks, i));
+	show_each(status, "disks", show_disk);
+	show_each(status, "networks", show_network);
 }
 
 static int status_of(const char *name, bool json, struct error *err)

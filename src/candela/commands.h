@@ -15,4 +15,7 @@ int cmd_events(int argc, char **argv);
 int cmd_control(int argc, char **argv); /* pause, resume, reset, nmi, kill */
 int cmd_attach_disk(int argc, char **argv);
 int cmd_detach_disk(int argc, char **argv);
+int cmd_attach_net(int argc, char **argv);
+int cmd_detach_net(int argc, char **argv);
+int cmd_set_net(int argc, char **argv);
 int cmd_disk(int argc, char **argv);

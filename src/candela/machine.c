@@ -138,9 +138,14 @@ static void finish_output(struct machine *m)
 	serial_shutdown(m->serial, serial_done, m);
 }
 
+static void remove_nics(struct machine *m)
+{
+	machine_remove_network(m, finish_output);
+}
+
 static void remove_disks(struct machine *m)
 {
-	machine_remove_storage(m, finish_output);
+	machine_remove_storage(m, remove_nics);
 }
 
 /* The VM is over: nothing runs any more; what the guest wrote is still delivered. */
@@ -379,6 +384,8 @@ static int build(struct machine *m, struct error *err, enum exit_status *status)
 	if (r == 0)
 		r = machine_create_storage(m, err);
 	if (r == 0)
+		r = machine_create_network(m, err);
+	if (r == 0)
 		r = load(m, err);
 	if (r < 0)
 		return r;
@@ -425,6 +432,8 @@ int machine_run(struct machine *m, struct machine_outcome *ret_outcome, struct e
 {
 	int r = machine_start_storage(m, err);
 
+	if (r == 0)
+		r = machine_start_network(m, err);
 	if (r < 0)
 		return r;
 	serial_start(m->serial);
@@ -437,7 +446,9 @@ int machine_run(struct machine *m, struct machine_outcome *ret_outcome, struct e
 	r = loop_run(m->loop);
 	if (r < 0)
 		return error_errno(err, r, "io_uring");
-	r = machine_close_storage(m, err);
+	r = machine_close_network(m, err);
+	if (r == 0)
+		r = machine_close_storage(m, err);
 	if (r < 0)
 		return r;
 	if (m->outcome.end == MACHINE_FAILED && *m->error.text) {
@@ -456,6 +467,7 @@ void machine_destroy(struct machine *m)
 		return;
 	vcpu_set_finish(&m->vcpus);
 	/* Of a machine that has run they are closed already. */
+	(void)!machine_close_network(m, &ignored);
 	(void)!machine_close_storage(m, &ignored);
 	machine_remove_devices(m);
 	vmbus_destroy(m->vmbus);

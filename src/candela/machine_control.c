@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "candela/control.h"
+#include "candela/machine_control.h"
 #include "candela/machine_storage.h"
 #include "candela/result.h"
 #include "devices/pc/pm.h"
@@ -61,6 +62,15 @@ void machine_event(struct machine *m, const char *event, const char *detail)
 
 	if (o)
 		send_event(m, o, detail ? json_put(o, "detail", control_text(detail)) : 0);
+}
+
+void machine_event_with(struct machine *m, const char *event,
+			int (*put)(struct json_object *o, const void *ctx), const void *ctx)
+{
+	struct json_object *o = new_event(m, event);
+
+	if (o)
+		send_event(m, o, put(o, ctx));
 }
 
 static int put_place(struct json_object *o, const struct config_disk *disk, unsigned int lun)
@@ -182,11 +192,12 @@ static int put_status(struct json_object *o, const struct machine *m)
 		r = json_put(o, "serial", control_text(m->serial_path));
 	if (r == 0)
 		r = json_put_integer(o, "clients", control_client_count(m->control));
-	return r < 0 ? r : put_disks(o, m);
+	if (r == 0)
+		r = put_disks(o, m);
+	return r < 0 ? r : machine_control_put_nics(o, m);
 }
 
-/* Answers with @object, which it takes over, if it is whole. */
-static void reply(struct control_call *call, struct json_object *object, int r)
+void machine_control_reply(struct control_call *call, struct json_object *object, int r)
 {
 	if (r < 0) {
 		json_object_put(object);
@@ -199,23 +210,27 @@ static void run_status(void *ctx, struct control_call *call, struct json_object 
 {
 	struct json_object *o = json_object_new_object();
 
-	reply(call, o, o ? put_status(o, ctx) : -ENOMEM);
+	machine_control_reply(call, o, o ? put_status(o, ctx) : -ENOMEM);
 }
 
 static void run_counters(void *ctx, struct control_call *call, struct json_object *params)
 {
 	const struct machine *m = ctx;
 	struct json_object *o = json_object_new_object();
+	int r = o ? 0 : -ENOMEM;
 
 	if (o)
 		result_add_counters(o, m);
-	reply(call, o, o ? put_disks(o, m) : -ENOMEM);
+	if (r == 0)
+		r = put_disks(o, m);
+	if (r == 0)
+		r = machine_control_put_nics(o, m);
+	machine_control_reply(call, o, r);
 }
 
 /* --- Running and not. ------------------------------------------------------------------------ */
 
-/* Most of what is asked of a VM that is over is refused. */
-static bool refuse_ended(const struct machine *m, struct control_call *call)
+bool machine_control_refuse_ended(const struct machine *m, struct control_call *call)
 {
 	if (m->ended)
 		control_refuse(call, CONTROL_REFUSED, "the VM is ending");
@@ -241,6 +256,7 @@ static void pause_machine(struct machine *m)
 {
 	m->paused = true;
 	vcpu_set_stop(&m->vcpus);
+	machine_pause_network(m);
 	for (size_t i = 0; i < m->device_count; i++)
 		if (m->devices[i]->ops->pause && follows_pauses(m, m->devices[i]))
 			m->devices[i]->ops->pause(m->devices[i]);
@@ -250,6 +266,7 @@ static void pause_machine(struct machine *m)
 static void resume_machine(struct machine *m)
 {
 	m->paused = false;
+	machine_resume_network(m);
 	for (size_t i = 0; i < m->device_count; i++)
 		if (m->devices[i]->ops->resume && follows_pauses(m, m->devices[i]))
 			m->devices[i]->ops->resume(m->devices[i]);
@@ -264,7 +281,7 @@ static void run_pause(void *ctx, struct control_call *call, struct json_object *
 {
 	struct machine *m = ctx;
 
-	if (refuse_ended(m, call))
+	if (machine_control_refuse_ended(m, call))
 		return;
 	if (!m->paused)
 		pause_machine(m);
@@ -275,7 +292,7 @@ static void run_resume(void *ctx, struct control_call *call, struct json_object 
 {
 	struct machine *m = ctx;
 
-	if (refuse_ended(m, call))
+	if (machine_control_refuse_ended(m, call))
 		return;
 	if (m->paused)
 		resume_machine(m);
@@ -286,7 +303,7 @@ static void run_reset(void *ctx, struct control_call *call, struct json_object *
 {
 	struct machine *m = ctx;
 
-	if (refuse_ended(m, call))
+	if (machine_control_refuse_ended(m, call))
 		return;
 	machine_restart(m, "asked for by the control socket");
 	reply_done(call);
@@ -316,7 +333,7 @@ static void run_nmi(void *ctx, struct control_call *call, struct json_object *pa
 	uint64_t address;
 	int r;
 
-	if (refuse_ended(m, call))
+	if (machine_control_refuse_ended(m, call))
 		return;
 	if (control_param_uint(params, "vp", m->vcpus.count - 1, &vp, &error) < 0) {
 		control_refuse(call, error.code, error.text);
@@ -342,7 +359,7 @@ static void answer_disk(struct control_call *call, int r, const struct error *er
 		return;
 	}
 	o = json_object_new_object();
-	reply(call, o, o ? put_place(o, unit->config, unit->lun) : -ENOMEM);
+	machine_control_reply(call, o, o ? put_place(o, unit->config, unit->lun) : -ENOMEM);
 }
 
 static void on_added(void *ctx, int r, const struct error *err, const struct unit *unit)
@@ -382,7 +399,7 @@ static void run_disk_add(void *ctx, struct control_call *call, struct json_objec
 	struct config_disk disk;
 	struct error err;
 
-	if (refuse_ended(ctx, call))
+	if (machine_control_refuse_ended(ctx, call))
 		return;
 	if (read_disk(params, &disk, &err) < 0) {
 		config_tree_finish(&config_disk_table, &disk);
@@ -399,7 +416,7 @@ static void run_disk_remove(void *ctx, struct control_call *call, struct json_ob
 	struct control_error error;
 	struct error err;
 
-	if (refuse_ended(ctx, call))
+	if (machine_control_refuse_ended(ctx, call))
 		return;
 	if (control_param_uint(params, "controller", CONFIG_DISK_CONTROLLERS - 1, &controller,
 			       &error) < 0 ||
@@ -427,6 +444,11 @@ static const struct control_method methods[] = {
 	{.name = "nmi", .run = run_nmi, .params = nmi_params},
 	{.name = "disk.add", .run = run_disk_add, .any_params = true},
 	{.name = "disk.remove", .run = run_disk_remove, .params = disk_remove_params},
+	{.name = "net.add", .run = machine_control_add_nic, .any_params = true},
+	{.name = "net.remove",
+	 .run = machine_control_remove_nic,
+	 .params = machine_control_nic_params},
+	{.name = "net.set", .run = machine_control_set_nic, .any_params = true},
 };
 
 static int open_socket(struct machine *m, const char *path, struct error *err)

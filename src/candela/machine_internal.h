@@ -24,6 +24,7 @@
 #include "vmm/vcpu.h"
 
 struct control;
+struct json_object;
 struct hv;
 struct hv_test_device;
 struct serial;
@@ -33,6 +34,7 @@ struct pm;
 struct i8042;
 struct debug_exit;
 struct machine_storage;
+struct machine_network;
 struct pvpanic;
 
 #define MACHINE_DEVICES_MAX 16
@@ -55,6 +57,7 @@ struct machine {
 	struct hv_test_device *hv_test;  /* NULL: not wanted */
 	struct vmbus *vmbus;             /* NULL: not wanted, or no SynIC for it */
 	struct machine_storage *storage; /* NULL: no disks */
+	struct machine_network *network; /* NULL: no network interfaces */
 	/* What to do once no device touches guest memory; NULL unless that is under way. */
 	void (*when_quiet)(struct machine *m);
 
@@ -135,6 +138,15 @@ void machine_remove_storage(struct machine *m, void (*then)(struct machine *m));
 /* Closes the images. -errno: one may not be whole, and @err says which. Whatever was built. */
 int machine_close_storage(struct machine *m, struct error *err) must_check;
 
+/* machine_network.c: the network interfaces, in the same way. */
+int machine_create_network(struct machine *m, struct error *err) must_check;
+int machine_start_network(struct machine *m, struct error *err) must_check;
+/* No frame moves while the VPs are stopped. */
+void machine_pause_network(struct machine *m);
+void machine_resume_network(struct machine *m);
+void machine_remove_network(struct machine *m, void (*then)(struct machine *m));
+int machine_close_network(struct machine *m, struct error *err) must_check;
+
 /* machine.c: any thread; the loop acts on it. */
 void machine_report(struct machine *m, enum machine_end end, uint32_t value, const char *detail);
 
@@ -161,5 +173,8 @@ int machine_create_control(struct machine *m, struct error *err) must_check;
 void machine_destroy_control(struct machine *m);
 /* Tells whoever has subscribed; @detail may be NULL. */
 void machine_event(struct machine *m, const char *event, const char *detail);
+/* One with more in it: @put adds that to it. */
+void machine_event_with(struct machine *m, const char *event,
+			int (*put)(struct json_object *o, const void *ctx), const void *ctx);
 void machine_event_disk(struct machine *m, const char *event, const struct config_disk *disk,
 			unsigned int lun);

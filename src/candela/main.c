@@ -35,6 +35,9 @@ static const struct command commands[] = {
 	{"events", cmd_events, "show what happens to a VM"},
 	{"attach-disk", cmd_attach_disk, "add a disk to a VM that runs"},
 	{"detach-disk", cmd_detach_disk, "take one away"},
+	{"attach-net", cmd_attach_net, "add a network interface to a VM that runs"},
+	{"detach-net", cmd_detach_net, "take one away"},
+	{"set-net", cmd_set_net, "pull its cable, or change its limits"},
 };
 
 static void usage(FILE *out)
