@@ -59,7 +59,7 @@ static void say_json(struct balance_output *out, struct json_object *o, int r)
 static void say_text(struct balance_output *out, uint64_t time_ms, const char *text)
 {
 	const time_t t = (time_t)(time_ms / 1000);
-	char line[TEXT_MAX], when[40] = "";
+	char when[40] = "", line[TEXT_MAX + sizeof(when)];
 	struct tm tm;
 
 	if (localtime_r(&t, &tm))
