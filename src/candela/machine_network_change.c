@@ -164,7 +164,7 @@ int machine_remove_nic(struct machine *m, unsigned int index, machine_nic_done *
 		       struct error *err)
 {
 	struct netvsp *netvsp;
-	struct nic *nic;
+	struct nic *nic = NULL;
 	int r = machine_find_nic(m, index, err, &nic);
 
 	if (r < 0)
@@ -182,7 +182,7 @@ int machine_remove_nic(struct machine *m, unsigned int index, machine_nic_done *
 int machine_change_nic(struct machine *m, unsigned int index,
 		       const struct machine_nic_change *change, struct error *err)
 {
-	struct nic *nic;
+	struct nic *nic = NULL;
 	int r = machine_find_nic(m, index, err, &nic);
 
 	if (r < 0)
