@@ -63,21 +63,23 @@ clean_up() {
 
 # Where there is no KVM to run Linux: the same command again, on the emulated host.
 enter_rig() {
-	local why command status said tries
+	local why again status said tries
 
 	[ "${CANDELA_IN_RIG:-}" != 1 ] || return 0
 	why=$("$top/tests/rig/rig" --needed) || return 0
 	why=$("$top/tests/rig/rig" --prepare 2>&1) || skip_all "${why//$'\n'/ }"
-	command=("$top/tests/rig/rig" --share "$build" --timeout "${LINUX_TEST_RIG_LIMIT:-3600}" --env LINUX_TEST_LIMIT
+	again=("$top/tests/rig/rig" --share "$build" --timeout "${LINUX_TEST_RIG_LIMIT:-3600}" --env LINUX_TEST_LIMIT
 		--env CANDELA_LONG --env LINUX_TEST_QUICK "$here/$(basename "$0")" --build "$build"
 		${patterns[@]+"${patterns[@]}"})
-	[ ! -t 1 ] || exec "${command[@]}"
+	[ ! -t 1 ] || exec "${again[@]}"
 	# QEMU's nested virtualization now and then corrupts the kernel of the emulated host. That is no result.
 	said=$(mktemp) || die "no file for the report"
 	for tries in 1 2 3; do
 		status=0
-		"${command[@]}" >"$said" || status=$?
-		[ "$status" -eq 125 ] && [ "$tries" -lt 3 ] || break
+		"${again[@]}" >"$said" || status=$?
+		if [ "$status" -ne 125 ] || [ "$tries" -eq 3 ]; then
+			break
+		fi
 		echo "# the emulated host ended by itself, which is no result: once more" >&2
 	done
 	cat "$said"
