@@ -26,6 +26,7 @@ static const struct command commands[] = {
 	{"host", cmd_host, "show what this host can do, and what is missing"},
 	{"list", cmd_list, "show the VMs that run"},
 	{"status", cmd_status, "show one of them"},
+	{"stat", cmd_stat, "show what VMs do, and how fast"},
 	{"stop", cmd_stop, "ask a guest to shut down"},
 	{"memory", cmd_memory, "show the memory that VMs have and need, or set its limits"},
 	{"pause", cmd_control, "stop a VM's processors"},
