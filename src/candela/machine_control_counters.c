@@ -44,7 +44,10 @@ static uint64_t vps_ns(const struct machine *m)
 	return sum;
 }
 
-/* proc(5): "guest_time" of /proc/PID/stat, the 43rd field. The name, the 2nd, may have blanks. */
+/*
+ * proc(5): "guest_time" of /proc/PID/stat, the 43rd field. The name, the 2nd, may have blanks. Not
+ * every kernel counts it, and 0 is what those say that do not.
+ */
 static bool guest_ns(uint64_t *ret)
 {
 	const long hz = sysconf(_SC_CLK_TCK);
@@ -61,7 +64,7 @@ static bool guest_ns(uint64_t *ret)
 		field = strchr(field, ' ');
 		field = field ? field + 1 : NULL;
 	}
-	if (!field || hz <= 0 || sscanf(field, "%llu", &ticks) != 1)
+	if (!field || hz <= 0 || sscanf(field, "%llu", &ticks) != 1 || !ticks)
 		return false;
 	*ret = ticks * (NSEC_PER_SEC / (unsigned long)hz);
 	return true;

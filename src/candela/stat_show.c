@@ -123,13 +123,17 @@ static void show_entries(const char *label, struct json_object *entries)
 {
 	static const char *const names[] = {"a second", "mean", "count"};
 
-	if (!entries || json_object_object_length(entries) == 0)
+	bool any = false;
+
+	if (!entries)
 		return;
-	heads(label, names, ARRAY_SIZE(names));
 	json_object_object_foreach(entries, key, entry)
 	{
 		if (!show_number(entry, "count"))
 			continue;
+		if (!any)
+			heads(label, names, ARRAY_SIZE(names));
+		any = true;
 		printf("  %-20s", key);
 		rate_cell(entries, key);
 		mean_cell(entries, key);
