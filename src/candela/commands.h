@@ -5,6 +5,18 @@
  */
 #pragma once
 
+#include <stddef.h>
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help; /* one line */
+};
+
+/* All of them: main.c. */
+extern const struct command candela_commands[];
+extern const size_t candela_command_count;
+
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_host(int argc, char **argv);
@@ -26,3 +38,4 @@ int cmd_detach_net(int argc, char **argv);
 int cmd_set_net(int argc, char **argv);
 int cmd_disk(int argc, char **argv);
 int cmd_balance(int argc, char **argv);
+int cmd_completion(int argc, char **argv);

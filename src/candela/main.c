@@ -13,13 +13,7 @@
 #include "candela/exit_status.h"
 #include "vmm/base.h"
 
-struct command {
-	const char *name;
-	int (*run)(int argc, char **argv);
-	const char *help;
-};
-
-static const struct command commands[] = {
+const struct command candela_commands[] = {
 	{"run", cmd_run, "run a VM"},
 	{"check", cmd_check, "validate a configuration file"},
 	{"disk", cmd_disk, "make, show, verify and change disk images"},
@@ -45,13 +39,16 @@ static const struct command commands[] = {
 	{"attach-net", cmd_attach_net, "add a network interface to a VM that runs"},
 	{"detach-net", cmd_detach_net, "take one away"},
 	{"set-net", cmd_set_net, "pull its cable, or change its limits"},
+	{"completion", cmd_completion, "print a script by which a shell completes all this"},
 };
+
+const size_t candela_command_count = ARRAY_SIZE(candela_commands);
 
 static void usage(FILE *out)
 {
 	fprintf(out, "Usage: candela COMMAND [ARGUMENT]...\n\nCommands:\n");
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].help);
+	for (size_t i = 0; i < candela_command_count; i++)
+		fprintf(out, "  %-11s %s\n", candela_commands[i].name, candela_commands[i].help);
 	fprintf(out, "\n\"candela COMMAND --help\" says more about one of them.\n");
 }
 
@@ -83,9 +80,9 @@ int main(int argc, char **argv)
 		printf("candela %s\n", CANDELA_VERSION);
 		return EXIT_SUCCESS;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (strcmp(name, commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+	for (size_t i = 0; i < candela_command_count; i++)
+		if (strcmp(name, candela_commands[i].name) == 0)
+			return candela_commands[i].run(argc - 1, argv + 1);
 	if (*name)
 		fprintf(stderr, "candela: unknown command \"%s\"\n", name);
 	usage(stderr);
