@@ -38,4 +38,5 @@ int cmd_detach_net(int argc, char **argv);
 int cmd_set_net(int argc, char **argv);
 int cmd_disk(int argc, char **argv);
 int cmd_balance(int argc, char **argv);
+int cmd_help(int argc, char **argv);
 int cmd_completion(int argc, char **argv);

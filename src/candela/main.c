@@ -39,6 +39,7 @@ const struct command candela_commands[] = {
 	{"attach-net", cmd_attach_net, "add a network interface to a VM that runs"},
 	{"detach-net", cmd_detach_net, "take one away"},
 	{"set-net", cmd_set_net, "pull its cable, or change its limits"},
+	{"help", cmd_help, "say more about a command"},
 	{"completion", cmd_completion, "print a script by which a shell completes all this"},
 };
 
@@ -72,7 +73,8 @@ int main(int argc, char **argv)
 	const char *name = argc > 1 ? argv[1] : "";
 
 	open_standard_streams();
-	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 ||
+	    (strcmp(name, "help") == 0 && argc == 2)) {
 		usage(stdout);
 		return EXIT_SUCCESS;
 	}
