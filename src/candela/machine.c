@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+#include <x86intrin.h>
 
 #include "devices/pc/serial.h"
 #include "hv-enlight/hv.h"
@@ -441,6 +442,7 @@ int machine_run(struct machine *m, struct machine_outcome *ret_outcome, struct e
 	serial_start(m->serial);
 	if (m->config->timeout_ns)
 		loop_timer_set(m->loop, &m->timeout, loop_now() + m->config->timeout_ns);
+	m->started_tsc = __rdtsc();
 	atomic_store(&m->started_at, loop_now());
 	vcpu_set_run(&m->vcpus);
 	if (m->when_running)

@@ -102,11 +102,19 @@ static const char *const kind_names[SCSI_KINDS] = {
 static int put_scsi_counters(struct json_object *disk, const struct scsi_counters *counters)
 {
 	struct json_object *o = json_object_new_object();
+	struct json_object *ticks = json_object_new_object();
 	uint64_t errors = 0;
 	int r = json_put(disk, "counters", o);
 
+	if (r == 0)
+		r = json_put(o, "ticks", ticks);
+	else
+		json_object_put(ticks);
 	for (unsigned int i = 0; i < SCSI_KINDS && r == 0; i++) {
 		r = json_put_integer(o, kind_names[i], counter_get(&counters->requests[i]));
+		if (r == 0)
+			r = json_put_integer(ticks, kind_names[i],
+					     counter_get(&counters->ticks[i]));
 		errors += counter_get(&counters->errors[i]);
 	}
 	if (r == 0)
@@ -226,6 +234,10 @@ static void run_counters(void *ctx, struct control_call *call, struct json_objec
 
 	if (o)
 		result_add_counters(o, m);
+	if (r == 0)
+		r = machine_control_put_times(o, m);
+	if (r == 0)
+		r = machine_control_put_channels(o, m);
 	if (r == 0)
 		r = put_disks(o, m);
 	if (r == 0)

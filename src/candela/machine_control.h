@@ -18,3 +18,7 @@ void machine_control_set_nic(void *ctx, struct control_call *call, struct json_o
 extern const char *const machine_control_nic_params[];
 /* The member "networks". */
 int machine_control_put_nics(struct json_object *o, const struct machine *m) must_check;
+
+/* machine_control_counters.c: "pid", "time_ns", "uptime_ns", "tsc_hz" and "cpu"; "channels". */
+int machine_control_put_times(struct json_object *o, const struct machine *m) must_check;
+int machine_control_put_channels(struct json_object *o, const struct machine *m) must_check;

@@ -104,6 +104,7 @@ struct machine {
 	struct control *control;              /* NULL: there is no socket */
 
 	_Atomic uint64_t started_at;
+	uint64_t started_tsc; /* the time stamp counter then; set before started_at */
 	unsigned int resets;
 	uint64_t phys_bits; /* the guest's physical address width */
 };

@@ -13,19 +13,14 @@
 #include "candela/exit_status.h"
 #include "vmm/base.h"
 
-struct command {
-	const char *name;
-	int (*run)(int argc, char **argv);
-	const char *help;
-};
-
-static const struct command commands[] = {
+const struct command candela_commands[] = {
 	{"run", cmd_run, "run a VM"},
 	{"check", cmd_check, "validate a configuration file"},
 	{"disk", cmd_disk, "make, show, verify and change disk images"},
 	{"host", cmd_host, "show what this host can do, and what is missing"},
 	{"list", cmd_list, "show the VMs that run"},
 	{"status", cmd_status, "show one of them"},
+	{"stat", cmd_stat, "show what VMs do, and how fast"},
 	{"stop", cmd_stop, "ask a guest to shut down"},
 	{"memory", cmd_memory, "show the memory that VMs have and need, or set its limits"},
 	{"pause", cmd_control, "stop a VM's processors"},
@@ -44,13 +39,17 @@ static const struct command commands[] = {
 	{"attach-net", cmd_attach_net, "add a network interface to a VM that runs"},
 	{"detach-net", cmd_detach_net, "take one away"},
 	{"set-net", cmd_set_net, "pull its cable, or change its limits"},
+	{"help", cmd_help, "say more about a command"},
+	{"completion", cmd_completion, "print a script by which a shell completes all this"},
 };
+
+const size_t candela_command_count = ARRAY_SIZE(candela_commands);
 
 static void usage(FILE *out)
 {
 	fprintf(out, "Usage: candela COMMAND [ARGUMENT]...\n\nCommands:\n");
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].help);
+	for (size_t i = 0; i < candela_command_count; i++)
+		fprintf(out, "  %-11s %s\n", candela_commands[i].name, candela_commands[i].help);
 	fprintf(out, "\n\"candela COMMAND --help\" says more about one of them.\n");
 }
 
@@ -74,7 +73,8 @@ int main(int argc, char **argv)
 	const char *name = argc > 1 ? argv[1] : "";
 
 	open_standard_streams();
-	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 ||
+	    (strcmp(name, "help") == 0 && argc == 2)) {
 		usage(stdout);
 		return EXIT_SUCCESS;
 	}
@@ -82,9 +82,9 @@ int main(int argc, char **argv)
 		printf("candela %s\n", CANDELA_VERSION);
 		return EXIT_SUCCESS;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (strcmp(name, commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+	for (size_t i = 0; i < candela_command_count; i++)
+		if (strcmp(name, candela_commands[i].name) == 0)
+			return candela_commands[i].run(argc - 1, argv + 1);
 	if (*name)
 		fprintf(stderr, "candela: unknown command \"%s\"\n", name);
 	usage(stderr);
