@@ -59,7 +59,7 @@ END_TEST
 
 static void look(void)
 {
-	char text[64], target[64] = "";
+	char target[64] = "", text[sizeof(target) + 32];
 	int out = fcntl(fds[1], F_DUPFD_CLOEXEC, DETACH_FDS);
 	pid_t before = getsid(0);
 
