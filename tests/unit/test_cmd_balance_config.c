@@ -23,7 +23,16 @@ START_TEST(same_defaults)
 
 	policy_settings_init(&settings);
 	balance_config_init(&config);
-	ck_assert_mem_eq(&config.policy, &settings, sizeof(settings));
+	ck_assert_uint_eq(config.policy.reserve, settings.reserve);
+	ck_assert_uint_eq(config.policy.reserve_percent, settings.reserve_percent);
+	ck_assert_uint_eq(config.policy.budget, settings.budget);
+	ck_assert_uint_eq(config.policy.dead_band, settings.dead_band);
+	ck_assert_uint_eq(config.policy.step_up, settings.step_up);
+	ck_assert_uint_eq(config.policy.step_down, settings.step_down);
+	ck_assert_uint_eq(config.policy.stall, settings.stall);
+	ck_assert_uint_eq(config.policy.hold_ns, settings.hold_ns);
+	ck_assert_uint_eq(config.policy.stale_ns, settings.stale_ns);
+	ck_assert_uint_eq(config.policy.stuck_ns, settings.stuck_ns);
 }
 END_TEST
 
