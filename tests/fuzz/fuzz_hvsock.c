@@ -17,6 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "fuzz_input.h"
 #include "../unit/bus_guest.h"
 #include "devices/hvsock/hvsock.h"
 #include "devices/hvsock/hvsock_name.h"
@@ -46,43 +47,11 @@ enum {
 	OPS
 };
 
-struct input {
-	const uint8_t *data;
-	size_t left;
-};
-
 static struct bus_guest guest;
 static struct hvsock *hvsock;
 static struct bus_guest_channel channels[CHANNELS];
 static struct sockaddr_un address, service;
 static int listener, hosts[HOSTS];
-
-/* What there is not is zero. */
-static void take(struct input *in, void *buf, size_t len)
-{
-	size_t n = min_of(in->left, len);
-
-	memset(buf, 0, len);
-	memcpy(buf, in->data, n);
-	in->data += n;
-	in->left -= n;
-}
-
-static uint8_t u8(struct input *in)
-{
-	uint8_t v;
-
-	take(in, &v, 1);
-	return v;
-}
-
-static uint32_t u32(struct input *in)
-{
-	uint32_t v;
-
-	take(in, &v, 4);
-	return v;
-}
 
 /* --- The guest. ------------------------------------------------------------------------------ */
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz_input.h"
 #include "../unit/ic_guest.h"
 #include "devices/ic/heartbeat.h"
 #include "devices/ic/kvp.h"
@@ -40,11 +41,6 @@ enum {
 
 enum { SHUTDOWN, HEARTBEAT, TIMESYNC, KVP, VSS, SERVICES };
 
-struct input {
-	const uint8_t *data;
-	size_t left;
-};
-
 static struct {
 	struct ic_guest g;
 	unsigned int service;
@@ -56,41 +52,6 @@ static struct {
 	unsigned int asked, done; /* what has to end */
 	struct ic_guest_message message;
 } f;
-
-/* What there is not is zero. */
-static void take(struct input *in, void *buf, size_t len)
-{
-	size_t n = min_of(in->left, len);
-
-	memset(buf, 0, len);
-	memcpy(buf, in->data, n);
-	in->data += n;
-	in->left -= n;
-}
-
-static uint8_t u8(struct input *in)
-{
-	uint8_t v;
-
-	take(in, &v, 1);
-	return v;
-}
-
-static uint16_t u16(struct input *in)
-{
-	uint16_t v;
-
-	take(in, &v, 2);
-	return v;
-}
-
-static uint32_t u32(struct input *in)
-{
-	uint32_t v;
-
-	take(in, &v, 4);
-	return v;
-}
 
 static bool is_open(void)
 {

@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "fuzz_input.h"
 #include "../unit/netvsp_fake.h"
 #include "vmm/log.h"
 
@@ -42,47 +43,7 @@ enum {
 	OP_OFFLOAD,
 };
 
-struct input {
-	const uint8_t *data;
-	size_t left;
-};
-
 static struct netvsp_fake f;
-
-/* What there is not is zero. */
-static void take(struct input *in, void *buf, size_t len)
-{
-	const size_t n = min_of(in->left, len);
-
-	memset(buf, 0, len);
-	memcpy(buf, in->data, n);
-	in->data += n;
-	in->left -= n;
-}
-
-static uint8_t u8(struct input *in)
-{
-	uint8_t v;
-
-	take(in, &v, sizeof(v));
-	return v;
-}
-
-static uint16_t u16(struct input *in)
-{
-	uint16_t v;
-
-	take(in, &v, sizeof(v));
-	return v;
-}
-
-static uint32_t u32(struct input *in)
-{
-	uint32_t v;
-
-	take(in, &v, sizeof(v));
-	return v;
-}
 
 /* --- Messages of the control plane. ---------------------------------------------------------- */
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz_input.h"
 #include "../unit/disk_fake.h"
 #include "../unit/channel_fake.h"
 #include "devices/storvsp.h"
@@ -44,11 +45,6 @@ enum {
 	OPS
 };
 
-struct input {
-	const uint8_t *data;
-	size_t left;
-};
-
 static struct {
 	struct vmbus bus;
 	struct loop *loop;
@@ -59,41 +55,6 @@ static struct {
 	bool removed;
 	uint64_t trans_id;
 } f;
-
-/* What there is not is zero. */
-static void take(struct input *in, void *buf, size_t len)
-{
-	size_t n = min_of(in->left, len);
-
-	memset(buf, 0, len);
-	memcpy(buf, in->data, n);
-	in->data += n;
-	in->left -= n;
-}
-
-static uint8_t u8(struct input *in)
-{
-	uint8_t v;
-
-	take(in, &v, 1);
-	return v;
-}
-
-static uint16_t u16(struct input *in)
-{
-	uint16_t v;
-
-	take(in, &v, 2);
-	return v;
-}
-
-static uint32_t u32(struct input *in)
-{
-	uint32_t v;
-
-	take(in, &v, 4);
-	return v;
-}
 
 static struct channel *a_channel(struct input *in)
 {
