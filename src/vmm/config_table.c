@@ -190,8 +190,8 @@ static const struct config_row vm_rows[] = {
 		.names = cpu_group_names,
 		.preset = "auto",
 		.metavar = "WHEN",
-		.help = "when virtual processors have control groups: auto is where weight, reserve "
-			"or limit need them",
+		.help = "when virtual processors have control groups: auto is where weight, "
+			"reserve or limit need them",
 		.group = CONFIG_GROUP_MACHINE,
 	},
 	{
