@@ -12,6 +12,7 @@
 #include "candela/exit_status.h"
 #include "vmm/config_cli.h"
 #include "vmm/config_cpus.h"
+#include "vmm/cpu_place.h"
 #include "vmm/log.h"
 
 static void warn(void *ctx, const char *text)
@@ -27,8 +28,10 @@ static int check(const struct vm_config *config, const struct config_cli_result 
 	int r;
 
 	r = config_check(config, err);
-	if (r == 0)
+	if (r == 0) {
 		config_cpus_warn(&config->cpus, warn, NULL);
+		cpu_place_warn(&config->cpus, "", warn, NULL);
+	}
 	if (r == 0 && cli->effective)
 		return config_print(config, stdout, err);
 	if (r && cli->file)

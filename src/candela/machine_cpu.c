@@ -5,6 +5,7 @@
  *
  * A VM that asks for nothing of it has nothing: no control group, no call of the kernel.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -80,8 +81,33 @@ static int make_claims(const struct machine *m, const struct config_cpus *cpus, 
 	return r;
 }
 
+/*
+ * All threads of the process, where they are to be on certain nodes: those that were put into a
+ * scope may run anywhere again.
+ */
+static void hold_on_nodes(const struct cpu_place *place)
+{
+	DIR *dir = CPU_COUNT(&place->nodes) ? opendir("/proc/self/task") : NULL;
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		const pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
+
+		/* One that has ended meanwhile needs no place. */
+		if (tid > 0)
+			(void)sched_setaffinity(tid, sizeof(place->usable), &place->usable);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/*
+ * After the threads have been put into their groups: where the cpuset controller is in use, that
+ * lets a thread run wherever its group may, whatever was said before.
+ */
 static int pin(const struct machine *m, const struct cpu_claim *claims, struct error *err)
 {
+	hold_on_nodes(&m->cpu->place);
 	for (unsigned int i = 0; i < m->vcpus.count; i++)
 		if (sched_setaffinity(m->vcpus.vcpus[i].tid, sizeof(claims[i].cpus),
 				      &claims[i].cpus) < 0)
@@ -148,10 +174,10 @@ int machine_create_cpu(struct machine *m, struct error *err)
 	r = find_place(m, err);
 	if (r == 0)
 		r = make_claims(m, cpus, err, &claims);
-	if (r == 0 && cpus->affinity)
-		r = pin(m, claims, err);
 	if (r == 0 && needs_group(cpus))
 		r = make_group(m, cpus, claims, err);
+	if (r == 0)
+		r = pin(m, claims, err);
 	free(claims);
 	return r;
 }

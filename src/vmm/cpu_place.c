@@ -207,6 +207,39 @@ int cpu_place_vp(const struct cpu_place *place, const char *affinity, unsigned i
 			 vp, wanted, usable, CPU_COUNT(&place->nodes) ? " on cpus.nodes" : "");
 }
 
+/* The most that one node has, of those in @nodes. */
+static unsigned int largest_node(const char *root, const cpu_set_t *nodes)
+{
+	unsigned int most = 0;
+	cpu_set_t on;
+
+	for (unsigned int node = 0; node < CPU_SETSIZE; node++)
+		if (CPU_ISSET(node, nodes) && node_cpus(root, node, &on))
+			most = max_of(most, (unsigned int)CPU_COUNT(&on));
+	return most;
+}
+
+void cpu_place_warn(const struct config_cpus *cpus, const char *root,
+		    void (*say)(void *ctx, const char *text), void *ctx)
+{
+	unsigned int most;
+	cpu_set_t set;
+	char text[256];
+
+	if (!online_nodes(root, &set) || CPU_COUNT(&set) < 2)
+		return;
+	if (cpus->nodes && strcmp(cpus->nodes, CPU_PLACE_AUTO) != 0)
+		(void)!cpu_list_parse(cpus->nodes, strlen(cpus->nodes), &set);
+	most = largest_node(root, &set);
+	if (cpus->count <= most)
+		return;
+	snprintf(text, sizeof(text),
+		 "cpus.count: %u VPs do not fit on one NUMA node, which has %u processors: memory "
+		 "of another node is slower",
+		 cpus->count, most);
+	say(ctx, text);
+}
+
 /* --- Going there. ---------------------------------------------------------------------------- */
 
 static int take_memory_from(const cpu_set_t *nodes, int mode)

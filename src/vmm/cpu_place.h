@@ -44,3 +44,10 @@ int cpu_place_vp(const struct cpu_place *place, const char *affinity, unsigned i
  */
 int cpu_place_enter(const struct cpu_place *place, enum config_node_memory memory,
 		    struct error *err) must_check;
+
+/*
+ * As config_cpus_warn(), of what this host makes of the configuration: more virtual processors than
+ * any of its nodes has. Nothing on a host with one.
+ */
+void cpu_place_warn(const struct config_cpus *cpus, const char *root,
+		    void (*say)(void *ctx, const char *text), void *ctx);

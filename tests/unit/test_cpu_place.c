@@ -128,6 +128,37 @@ START_TEST(chosen)
 }
 END_TEST
 
+static char said[512];
+
+static void say(void *ctx, const char *text)
+{
+	snprintf(said, sizeof(said), "%s", text);
+}
+
+static const char *warning(uint32_t count, const char *nodes)
+{
+	const struct config_cpus cpus = {.count = count, .nodes = nodes};
+
+	said[0] = '\0';
+	cpu_place_warn(&cpus, cgroup_fake_root, say, NULL);
+	return said;
+}
+
+START_TEST(warnings)
+{
+	ck_assert_str_eq(warning(1, NULL), "");
+	ck_assert_str_eq(warning(1, "1"), "");
+	ck_assert_ptr_nonnull(
+		strstr(warning(2, NULL), "2 VPs do not fit on one NUMA node, which has 1 proc"));
+	ck_assert_ptr_nonnull(strstr(warning(2, "auto"), "do not fit"));
+	cgroup_fake_put(NODES "/node1/cpulist", "0-7\n");
+	ck_assert_str_eq(warning(2, NULL), "");
+	ck_assert_ptr_nonnull(strstr(warning(2, "2"), "do not fit"));
+	cgroup_fake_put(NODES "/online", "1\n");
+	ck_assert_str_eq(warning(64, NULL), "");
+}
+END_TEST
+
 /* To where processors are, and back is not asked for: each case is a process of its own. */
 START_TEST(go_there)
 {
@@ -153,6 +184,7 @@ int main(void)
 	tcase_add_test(t, anywhere);
 	tcase_add_test(t, on_a_node);
 	tcase_add_test(t, chosen);
+	tcase_add_test(t, warnings);
 	tcase_add_test(t, go_there);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
