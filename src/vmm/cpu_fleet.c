@@ -189,6 +189,15 @@ void cpu_census_free(struct cpu_census *census)
 
 /* --- Opening, and removing. ------------------------------------------------------------------ */
 
+static int not_ours(const char *path, struct error *err)
+{
+	return error_set(err, -EACCES,
+			 "the control group %s belongs to somebody else: run candela in one that "
+			 "is delegated to this user (systemd-run --user --scope -p Delegate=yes "
+			 "candela ...), or as root",
+			 path);
+}
+
 static int enable(int fd, const char *path, struct error *err)
 {
 	int r = 0;
@@ -241,11 +250,15 @@ static bool is_named(const struct cpu_fleet *fleet)
 	       open_st.st_dev == name_st.st_dev && open_st.st_ino == name_st.st_ino;
 }
 
-static int open_below(struct cpu_fleet *fleet, enum cpu_fleet_place place, struct error *err)
+static int open_below(struct cpu_fleet *fleet, enum cpu_fleet_place place, const char *dir,
+		      struct error *err)
 {
 	if (place == CPU_FLEET_BELOW && mkdirat(fleet->parent_fd, CPU_FLEET_NAME, 0755) < 0 &&
 	    errno != EEXIST)
-		return error_errno(err, -errno, "cannot make the control group %s", fleet->path);
+		return errno == EACCES || errno == EPERM || errno == EROFS
+			       ? not_ours(dir, err)
+			       : error_errno(err, -errno, "cannot make the control group %s",
+					     fleet->path);
 	fleet->fd = openat(fleet->parent_fd, CPU_FLEET_NAME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fleet->fd < 0)
 		return errno == ENOENT ? -ENOENT : error_errno(err, -errno, "%s", fleet->path);
@@ -267,14 +280,15 @@ static int lock_and_prepare(struct cpu_fleet *fleet, enum cpu_fleet_place place,
 	return r < 0 ? r : enable(fleet->fd, fleet->path, err);
 }
 
-static int open_locked(struct cpu_fleet *fleet, enum cpu_fleet_place place, struct error *err)
+static int open_locked(struct cpu_fleet *fleet, enum cpu_fleet_place place, const char *dir,
+		       struct error *err)
 {
 	int r = -ENOENT;
 
 	for (int i = 0; i < OPEN_TRIES && r == -ENOENT; i++) {
 		if (fleet->fd >= 0)
 			close(fleet->fd);
-		r = open_below(fleet, place, err);
+		r = open_below(fleet, place, dir, err);
 		if (r < 0)
 			return r;
 		r = lock_and_prepare(fleet, place, err);
@@ -325,7 +339,7 @@ int cpu_fleet_open(const char *root, const char *dir, enum cpu_fleet_place place
 	else if (place == CPU_FLEET_BELOW)
 		r = enable(fleet.parent_fd, dir, err);
 	if (r == 0 && place != CPU_FLEET_HERE)
-		r = open_locked(&fleet, place, err);
+		r = open_locked(&fleet, place, dir, err);
 	if (r < 0)
 		cpu_fleet_close(&fleet);
 	else
@@ -365,8 +379,7 @@ int cpu_fleet_probe(const char *root, struct error *err)
 		return r;
 	if (!systemd && (faccessat(fd, ".", W_OK, AT_EACCESS) < 0 ||
 			 faccessat(fd, "cgroup.subtree_control", W_OK, AT_EACCESS) < 0))
-		r = error_set(err, -EACCES, "the control group %s belongs to somebody else",
-			      dir + strlen(root));
+		r = not_ours(dir + strlen(root), err);
 	close(fd);
 	return r;
 }

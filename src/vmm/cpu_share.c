@@ -51,12 +51,14 @@ int cpu_claim_parse(const char *text, struct cpu_claim *ret)
 /*
  * A reserve of r is kept when a VP that runs on one processor with the others that are there has a
  * weight of r / (1 - r) times theirs. The kernel balances processors by weight, so what a VP meets
- * is as on the least loaded one: what the others weigh, spread over the processors it may use. What
- * one VP gets more makes others need more; the rounds go up from the plain weights and end where
- * nothing changes, or at the factor beyond which reserves of nearly all there is would drive it.
+ * is as on the least loaded one: what the others weigh, spread over the processors it may use; and
+ * there is the host's own work, as much as one busy thread of the usual priority. What one VP gets
+ * more makes others need more; the rounds go up from the plain weights and end where nothing
+ * changes, or at the factor beyond which reserves of nearly all there is would drive it.
  */
-#define ROUNDS     32
-#define FACTOR_MAX 100.0
+#define ROUNDS      32
+#define FACTOR_MAX  100.0
+#define HOST_WEIGHT 100.0 /* on each processor */
 
 static void add_load(double load[CPU_SETSIZE], const struct cpu_claim *claim, double weight)
 {
@@ -76,7 +78,7 @@ static double load_beside(const double load[CPU_SETSIZE], const struct cpu_claim
 	for (unsigned int i = 0; i < CPU_SETSIZE; i++)
 		if (CPU_ISSET(i, &claim->cpus))
 			sum += load[i];
-	return max_of(sum - weight, 0.0) / CPU_COUNT(&claim->cpus);
+	return HOST_WEIGHT + max_of(sum - weight, 0.0) / CPU_COUNT(&claim->cpus);
 }
 
 static double wanted(const struct cpu_claim *claim, double beside, double most)
@@ -144,10 +146,7 @@ int cpu_share_weights(const struct cpu_claim *claims, size_t count, uint32_t *re
 		ret_weights[i] = (uint32_t)max_of(weights[i] * scale + 0.5, 1.0);
 		sum += weights[i];
 	}
-	if (reserves || sum > CPU_WEIGHT_MAX)
-		*ret_all = CPU_WEIGHT_MAX;
-	else
-		*ret_all = (uint32_t)max_of(sum, 1.0);
+	*ret_all = (uint32_t)min_of(max_of(sum + 0.5, 1.0), (double)CPU_WEIGHT_MAX);
 	free(weights);
 	return 0;
 }

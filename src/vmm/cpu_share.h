@@ -40,7 +40,7 @@ int cpu_claim_parse(const char *text, struct cpu_claim *ret) must_check;
 /*
  * cpu.weight of each claim, 1 to CPU_WEIGHT_MAX: its own weight, or more where its reserve needs
  * that while all others are busy. Without reserves they are the claims' weights. *ret_all is the
- * weight of them all beside what is outside: their sum, and all there is when there is a reserve.
+ * weight of them all beside what is outside: their sum, as far as there are such weights.
  */
 int cpu_share_weights(const struct cpu_claim *claims, size_t count, uint32_t *ret_weights,
 		      uint32_t *ret_all) must_check;
