@@ -2,15 +2,11 @@
 /* Where the fleet's control group is. See cpu_home.h. */
 #include "candela/cpu_home.h"
 
-#include <stdio.h>
-#include <unistd.h>
-
 #include "candela/systemd_scope.h"
 #include "vmm/cgroup.h"
 
 int cpu_home_open(struct error *err, struct cpu_fleet *ret)
 {
-	enum cpu_fleet_place place = CPU_FLEET_BELOW;
 	char dir[PATH_MAX];
 	int r = cgroup_find_own("", err, dir);
 
@@ -19,14 +15,12 @@ int cpu_home_open(struct error *err, struct cpu_fleet *ret)
 		r = cpu_fleet_probe("", err);
 		if (r == 0)
 			r = systemd_scope_enter("", err, dir);
-		place = CPU_FLEET_HERE;
 	}
-	return r < 0 ? r : cpu_fleet_open("", dir, place, err, ret);
+	return r < 0 ? r : cpu_fleet_open("", dir, err, ret);
 }
 
 void cpu_home_tidy(void)
 {
-	enum cpu_fleet_place place = CPU_FLEET_FOUND;
 	struct cpu_fleet fleet;
 	char dir[PATH_MAX], top[PATH_MAX];
 	int r = cgroup_find_own("", NULL, dir);
@@ -35,9 +29,8 @@ void cpu_home_tidy(void)
 		r = cgroup_find_top("", NULL, top);
 		if (r == 0 && !systemd_scope_path(top, dir))
 			return;
-		place = CPU_FLEET_HERE;
 	}
-	if (r < 0 || access(dir, F_OK) < 0 || cpu_fleet_open("", dir, place, NULL, &fleet) < 0)
+	if (r < 0 || cpu_fleet_find("", dir, NULL, &fleet) < 0)
 		return;
 	cpu_fleet_tidy(&fleet);
 	cpu_fleet_close(&fleet);

@@ -171,8 +171,7 @@ int cpu_census_apply(const struct cpu_fleet *fleet, const struct cpu_census *cen
 	r = cpu_share_weights(census->claims, census->count, weights, &all);
 	for (size_t i = 0; i < census->count && r == 0; i++)
 		r = put_vp_weight(fleet->fd, census->names[i], weights[i]);
-	/* What is somebody else's has a weight of somebody else's choice. */
-	if (r == 0 && fleet->parent_fd >= 0)
+	if (r == 0)
 		r = put_weight(fleet->fd, all);
 	free(weights);
 	return r;
@@ -250,15 +249,25 @@ static bool is_named(const struct cpu_fleet *fleet)
 	       open_st.st_dev == name_st.st_dev && open_st.st_ino == name_st.st_ino;
 }
 
-static int open_below(struct cpu_fleet *fleet, enum cpu_fleet_place place, const char *dir,
-		      struct error *err)
+/*
+ * Who can open the directory can lock it: nobody else is to. What is below is then out of reach for
+ * others, too.
+ */
+#define FLEET_MODE 0700
+
+static int make(const struct cpu_fleet *fleet, const char *dir, struct error *err)
 {
-	if (place == CPU_FLEET_BELOW && mkdirat(fleet->parent_fd, CPU_FLEET_NAME, 0755) < 0 &&
-	    errno != EEXIST)
-		return errno == EACCES || errno == EPERM || errno == EROFS
-			       ? not_ours(dir, err)
-			       : error_errno(err, -errno, "cannot make the control group %s",
-					     fleet->path);
+	if (mkdirat(fleet->parent_fd, CPU_FLEET_NAME, FLEET_MODE) == 0 || errno == EEXIST)
+		return 0;
+	if (errno == EACCES || errno == EPERM || errno == EROFS)
+		return not_ours(dir, err);
+	return error_errno(err, -errno, "cannot make the control group %s", fleet->path);
+}
+
+static int open_named(struct cpu_fleet *fleet, struct error *err)
+{
+	if (fleet->fd >= 0)
+		close(fleet->fd);
 	fleet->fd = openat(fleet->parent_fd, CPU_FLEET_NAME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fleet->fd < 0)
 		return errno == ENOENT ? -ENOENT : error_errno(err, -errno, "%s", fleet->path);
@@ -266,35 +275,30 @@ static int open_below(struct cpu_fleet *fleet, enum cpu_fleet_place place, const
 }
 
 /* -ENOENT: it was removed before it could be locked. */
-static int lock_and_prepare(struct cpu_fleet *fleet, enum cpu_fleet_place place, struct error *err)
+static int lock_named(struct cpu_fleet *fleet, struct error *err)
 {
-	int r = cpu_fleet_lock(fleet, CPU_FLEET_PATIENCE_NS, err);
+	int r = open_named(fleet, err);
 
-	if (r < 0)
-		return r;
-	if (!is_named(fleet))
-		return -ENOENT;
-	if (place == CPU_FLEET_FOUND)
-		return 0;
-	r = make_threaded(fleet, err);
-	return r < 0 ? r : enable(fleet->fd, fleet->path, err);
+	if (r == 0)
+		r = cpu_fleet_lock(fleet, CPU_FLEET_PATIENCE_NS, err);
+	return r == 0 && !is_named(fleet) ? -ENOENT : r;
 }
 
-static int open_locked(struct cpu_fleet *fleet, enum cpu_fleet_place place, const char *dir,
-		       struct error *err)
+static int make_locked(struct cpu_fleet *fleet, const char *dir, struct error *err)
 {
 	int r = -ENOENT;
 
 	for (int i = 0; i < OPEN_TRIES && r == -ENOENT; i++) {
-		if (fleet->fd >= 0)
-			close(fleet->fd);
-		r = open_below(fleet, place, dir, err);
+		r = make(fleet, dir, err);
 		if (r < 0)
 			return r;
-		r = lock_and_prepare(fleet, place, err);
+		r = lock_named(fleet, err);
 	}
-	return r == -ENOENT ? error_set(err, -EBUSY, "%s comes and goes: try again", fleet->path)
-			    : r;
+	if (r == -ENOENT)
+		return error_set(err, -EBUSY, "%s comes and goes: try again", fleet->path);
+	if (r == 0)
+		r = make_threaded(fleet, err);
+	return r < 0 ? r : enable(fleet->fd, fleet->path, err);
 }
 
 static int open_parent(const char *root, const char *dir, struct error *err, int *ret)
@@ -313,33 +317,40 @@ static int open_parent(const char *root, const char *dir, struct error *err, int
 	return r;
 }
 
-static int open_here(struct cpu_fleet *fleet, const char *dir, struct error *err)
+static int open_in(const char *root, const char *dir, struct error *err, struct cpu_fleet *ret)
 {
 	int r;
 
-	fleet->fd = fleet->parent_fd;
-	fleet->parent_fd = -1;
-	snprintf(fleet->path, sizeof(fleet->path), "%s", dir);
-	r = cpu_fleet_lock(fleet, CPU_FLEET_PATIENCE_NS, err);
-	return r < 0 ? r : enable(fleet->fd, fleet->path, err);
+	*ret = (struct cpu_fleet){.fd = -1, .parent_fd = -1};
+	r = open_parent(root, dir, err, &ret->parent_fd);
+	if (r == 0 && snprintf(ret->path, sizeof(ret->path), "%s/" CPU_FLEET_NAME, dir) >= PATH_MAX)
+		r = error_set(err, -ENAMETOOLONG, "the path of the control group is too long");
+	return r;
 }
 
-int cpu_fleet_open(const char *root, const char *dir, enum cpu_fleet_place place, struct error *err,
-		   struct cpu_fleet *ret)
+int cpu_fleet_open(const char *root, const char *dir, struct error *err, struct cpu_fleet *ret)
 {
-	struct cpu_fleet fleet = {.fd = -1, .parent_fd = -1};
-	int r = open_parent(root, dir, err, &fleet.parent_fd);
+	struct cpu_fleet fleet;
+	int r = open_in(root, dir, err, &fleet);
 
-	if (r < 0)
-		return r;
-	if (snprintf(fleet.path, sizeof(fleet.path), "%s/" CPU_FLEET_NAME, dir) >= PATH_MAX)
-		r = error_set(err, -ENAMETOOLONG, "the path of the control group is too long");
-	else if (place == CPU_FLEET_HERE)
-		r = open_here(&fleet, dir, err);
-	else if (place == CPU_FLEET_BELOW)
+	if (r == 0)
 		r = enable(fleet.parent_fd, dir, err);
-	if (r == 0 && place != CPU_FLEET_HERE)
-		r = open_locked(&fleet, place, dir, err);
+	if (r == 0)
+		r = make_locked(&fleet, dir, err);
+	if (r < 0)
+		cpu_fleet_close(&fleet);
+	else
+		*ret = fleet;
+	return r;
+}
+
+int cpu_fleet_find(const char *root, const char *dir, struct error *err, struct cpu_fleet *ret)
+{
+	struct cpu_fleet fleet;
+	int r = open_in(root, dir, err, &fleet);
+
+	if (r == 0)
+		r = lock_named(&fleet, err);
 	if (r < 0)
 		cpu_fleet_close(&fleet);
 	else
@@ -391,7 +402,7 @@ void cpu_fleet_tidy(struct cpu_fleet *fleet)
 	if (cpu_census_take(fleet, NULL, &census) == 0) {
 		(void)!cpu_census_apply(fleet, &census);
 		/* The kernel keeps one that has any group in it. */
-		if (!census.count && fleet->parent_fd >= 0 && is_named(fleet))
+		if (!census.count && is_named(fleet))
 			(void)unlinkat(fleet->parent_fd, CPU_FLEET_NAME, AT_REMOVEDIR);
 	}
 	cpu_census_free(&census);

@@ -169,9 +169,7 @@ static void undo(struct cpu_group *g, const pid_t *threads)
 {
 	for (unsigned int i = 0; i < g->count; i++) {
 		if (g->dirs[i] >= 0)
-			(void)!put_thread(g->fleet.parent_fd >= 0 ? g->fleet.parent_fd
-								  : g->fleet.fd,
-					  threads[i]);
+			(void)!put_thread(g->fleet.parent_fd, threads[i]);
 		remove_vp(g, i);
 		g->dirs[i] = -1;
 	}

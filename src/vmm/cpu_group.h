@@ -26,22 +26,20 @@
 
 struct cpu_fleet {
 	int fd;        /* its directory; -1: not open */
-	int parent_fd; /* of the group it was made in; -1: somebody else's, and not removed */
+	int parent_fd; /* of the group it was made in */
 	char path[PATH_MAX];
 };
 
-enum cpu_fleet_place {
-	CPU_FLEET_BELOW, /* a group below the one at the directory, which is made if need be */
-	CPU_FLEET_HERE,  /* the one there itself, which has our process */
-	CPU_FLEET_FOUND, /* as below, but it is not made: -ENOENT without text */
-};
-
 /*
- * Opens the fleet at the group whose directory is @dir, and gives it the cpu controller. It is
- * locked until it is closed, or cpu_group_create() is done. @root is that of cgroup_find_own().
- * -ENOTSUP, -EACCES or -EBUSY with text: it cannot be had.
+ * Opens the fleet below the group whose directory is @dir, which this process is in; makes it if
+ * need be, and gives both the cpu controller. It is locked until it is closed, or
+ * cpu_group_create() is done. @root is that of cgroup_find_own(). -ENOTSUP, -EACCES or -EBUSY with
+ * text: it cannot be had.
  */
-int cpu_fleet_open(const char *root, const char *dir, enum cpu_fleet_place place, struct error *err,
+int cpu_fleet_open(const char *root, const char *dir, struct error *err,
+		   struct cpu_fleet *ret) must_check;
+/* The same if it is there. -ENOENT, perhaps without text: it is not. */
+int cpu_fleet_find(const char *root, const char *dir, struct error *err,
 		   struct cpu_fleet *ret) must_check;
 void cpu_fleet_close(struct cpu_fleet *fleet);
 

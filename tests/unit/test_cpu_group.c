@@ -44,7 +44,7 @@ static int create(const char *name, uint32_t weight, uint32_t reserve, uint32_t 
 	ck_assert_int_eq(r, 0);
 	set_claims(claims, weight, reserve, limit);
 	config.host = claims[0].cpus;
-	r = cpu_fleet_open(cgroup_fake_root, dir, CPU_FLEET_BELOW, &err, &config.fleet);
+	r = cpu_fleet_open(cgroup_fake_root, dir, &err, &config.fleet);
 	return r < 0 ? r : cpu_group_create(&config, &err, ret);
 }
 
@@ -235,32 +235,27 @@ START_TEST(locked)
 }
 END_TEST
 
-START_TEST(scope)
+/* As "candela list" does it. */
+START_TEST(found)
 {
-	static const pid_t threads[] = {71, 72};
-	struct cpu_claim claims[2];
-	struct cpu_group_config config = {
-		.name = "a", .count = 2, .claims = claims, .threads = threads};
+	struct cpu_fleet fleet;
 	struct cpu_group *g;
+	char dir[PATH_MAX];
 
-	/* Somebody else's group: neither its weight is ours, nor do we remove it. */
-	set_claims(claims, 300, 0, 100);
-	config.host = claims[0].cpus;
-	ck_assert_int_eq(cpu_fleet_open(cgroup_fake_root, cgroup_fake_path(BOX), CPU_FLEET_HERE,
-					&err, &config.fleet),
-			 0);
-	ck_assert_int_eq(cpu_group_create(&config, &err, &g), 0);
-	ck_assert_str_eq(cgroup_fake_get(BOX "/cpu.weight"), "100\n");
-	ck_assert_str_eq(cgroup_fake_get(BOX "/cgroup.type"), "domain\n");
-	for (int i = 0; i < 2; i++) {
-		char name[64];
-
-		snprintf(name, sizeof(name), BOX "/a-%ld-vp%d/cgroup.threads", (long)getpid(), i);
-		ck_assert(cgroup_fake_exists(name));
-		cgroup_fake_put(name, "");
-	}
+	ck_assert_int_eq(cgroup_find_own(cgroup_fake_root, &err, dir), 0);
+	ck_assert_int_eq(create("a", 100, 0, 100, &g), 0);
+	cgroup_fake_make(FLEET "/dead-1-vp0");
+	ck_assert_int_eq(cpu_fleet_find(cgroup_fake_root, dir, &err, &fleet), 0);
+	cpu_fleet_tidy(&fleet);
+	cpu_fleet_close(&fleet);
+	ck_assert(!cgroup_fake_exists(FLEET "/dead-1-vp0"));
+	ck_assert(cgroup_fake_exists(file("a", 0, "")));
+	vacate("a");
+	ck_assert_int_eq(cpu_fleet_find(cgroup_fake_root, dir, &err, &fleet), 0);
+	cpu_fleet_tidy(&fleet);
+	cpu_fleet_close(&fleet);
+	ck_assert(!cgroup_fake_exists(FLEET));
 	cpu_group_destroy(g);
-	ck_assert(cgroup_fake_exists(BOX "/cpu.weight"));
 }
 END_TEST
 
@@ -270,12 +265,10 @@ START_TEST(not_to_be_had)
 	char dir[PATH_MAX];
 
 	ck_assert_int_eq(cgroup_find_own(cgroup_fake_root, &err, dir), 0);
-	ck_assert_int_eq(cpu_fleet_open(cgroup_fake_root, dir, CPU_FLEET_FOUND, &err, &fleet),
-			 -ENOENT);
+	ck_assert_int_eq(cpu_fleet_find(cgroup_fake_root, dir, &err, &fleet), -ENOENT);
 	ck_assert_int_eq(cpu_fleet_probe(cgroup_fake_root, &err), 0);
 	cgroup_fake_put(BOX "/cgroup.controllers", "memory\n");
-	ck_assert_int_eq(cpu_fleet_open(cgroup_fake_root, dir, CPU_FLEET_BELOW, &err, &fleet),
-			 -ENOTSUP);
+	ck_assert_int_eq(cpu_fleet_open(cgroup_fake_root, dir, &err, &fleet), -ENOTSUP);
 	ck_assert_ptr_nonnull(strstr(err.text, "has no cpu controller"));
 	ck_assert_int_eq(cpu_fleet_probe(cgroup_fake_root, &err), -ENOTSUP);
 	ck_assert(!cgroup_fake_exists(FLEET));
@@ -298,7 +291,7 @@ int main(void)
 	tcase_add_test(t, left_over);
 	tcase_add_test(t, strange_claims);
 	tcase_add_test(t, locked);
-	tcase_add_test(t, scope);
+	tcase_add_test(t, found);
 	tcase_add_test(t, not_to_be_had);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
