@@ -11,7 +11,15 @@
 #include "candela/commands.h"
 #include "candela/exit_status.h"
 #include "vmm/config_cli.h"
+#include "vmm/config_cpus.h"
+#include "vmm/cpu_place.h"
 #include "vmm/log.h"
+
+static void warn(void *ctx, const char *text)
+{
+	(void)ctx;
+	log_warning("%s", text);
+}
 
 /* Checks what was read, and prints it when asked to. */
 static int check(const struct vm_config *config, const struct config_cli_result *cli,
@@ -20,6 +28,10 @@ static int check(const struct vm_config *config, const struct config_cli_result 
 	int r;
 
 	r = config_check(config, err);
+	if (r == 0) {
+		config_cpus_warn(&config->cpus, warn, NULL);
+		cpu_place_warn(&config->cpus, "", warn, NULL);
+	}
 	if (r == 0 && cli->effective)
 		return config_print(config, stdout, err);
 	if (r && cli->file)

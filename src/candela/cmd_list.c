@@ -7,6 +7,7 @@
 
 #include "candela/command_args.h"
 #include "candela/commands.h"
+#include "candela/cpu_home.h"
 #include "candela/exit_status.h"
 #include "candela/show.h"
 #include "candela/vm_list.h"
@@ -47,7 +48,11 @@ static void show_text_list(const struct vm_list *all)
 static int list(bool json, struct error *err)
 {
 	struct vm_list all;
-	int r = vm_list_ask(&all, "status", err);
+	int r;
+
+	/* Sockets that VMs left are removed as they are looked for; so are these. */
+	cpu_home_tidy();
+	r = vm_list_ask(&all, "status", err);
 
 	if (r == 0 && json)
 		r = vm_list_print_json(&all, stdout, err);

@@ -241,6 +241,9 @@ static void report_system(struct report *r, const struct host *host, const struc
 	report_row(r, "cgroup2_controllers", "cgroup v2, controllers",
 		   host->cgroup2[0] ? report_words(host->cgroup2_controllers) : report_unknown(),
 		   cgroup2_cost(host));
+	report_row(r, "cpu_groups", "CPU weights, reserves, limits",
+		   report_yes_no(probe->cpu_groups),
+		   probe->cpu_groups ? NULL : probe->cpu_groups_error.text);
 	report_access(r, "tun", "/dev/net/tun", host->tun, "no TAP networks; as root: modprobe tun",
 		      "no TAP networks");
 	report_access(r, "vhost_net", "/dev/vhost-net (not needed)", host->vhost_net, NULL, NULL);

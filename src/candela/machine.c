@@ -342,8 +342,10 @@ static int build_host_part(struct machine *m, struct error *err)
 		.huge = m->config->memory.huge_pages,
 		.prefault = m->config->memory.prefault,
 	};
-	int r = kvm_open(&m->kvm, err);
+	int r = machine_enter_place(m, err);
 
+	if (r == 0)
+		r = kvm_open(&m->kvm, err);
 	if (r == 0)
 		r = check_limits(m, err);
 	if (r == 0)
@@ -396,7 +398,12 @@ static int build(struct machine *m, struct error *err, enum exit_status *status)
 	bus_freeze(&m->ports);
 	bus_freeze(&m->mmio);
 	r = watch_signals(m, err);
-	return r < 0 ? r : vcpu_set_start(&m->vcpus, err);
+	if (r == 0)
+		r = vcpu_set_start(&m->vcpus, err);
+	if (r < 0)
+		return r;
+	*status = STATUS_HOST;
+	return machine_create_cpu(m, err);
 }
 
 int machine_create(const struct vm_config *config, struct error *err, enum exit_status *ret_status,
@@ -470,6 +477,7 @@ void machine_destroy(struct machine *m)
 	if (!m)
 		return;
 	vcpu_set_finish(&m->vcpus);
+	machine_destroy_cpu(m);
 	/* Of a machine that has run they are closed already. */
 	(void)!machine_close_network(m, &ignored);
 	(void)!machine_close_storage(m, &ignored);

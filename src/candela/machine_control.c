@@ -467,6 +467,8 @@ static const struct control_method methods[] = {
 	{.name = "thaw", .run = machine_run_thaw},
 	{.name = "stop", .run = machine_run_stop, .params = machine_stop_params},
 	{.name = "nmi", .run = run_nmi, .params = nmi_params},
+	{.name = "cpus", .run = machine_run_cpus},
+	{.name = "cpus.set", .run = machine_run_cpus_set, .params = machine_cpus_set_params},
 	{.name = "memory", .run = machine_run_memory},
 	{.name = "memory.set", .run = machine_run_memory_set, .params = machine_memory_set_params},
 	{.name = "memory.target",

@@ -34,6 +34,7 @@ struct pm;
 struct i8042;
 struct debug_exit;
 struct machine_services;
+struct machine_cpu;
 struct machine_memory;
 struct machine_storage;
 struct machine_network;
@@ -62,6 +63,7 @@ struct machine {
 	struct vmbus *vmbus;               /* NULL: not wanted, or no SynIC for it */
 	struct machine_storage *storage;   /* NULL: no disks */
 	struct machine_services *services; /* NULL: no VMBus for them */
+	struct machine_cpu *cpu;
 	struct machine_memory *memory;
 	struct machine_network *network; /* NULL: no network interfaces */
 	/* What to do once no device touches guest memory; NULL unless that is under way. */
@@ -134,6 +136,19 @@ int machine_create_vmbus(struct machine *m, struct error *err) must_check;
  */
 void machine_quiesce(struct machine *m, void (*then)(struct machine *m));
 
+/* machine_cpu.c: NUMA nodes, which threads and memory made from then on belong to. */
+int machine_enter_place(struct machine *m, struct error *err) must_check;
+/* Shares and places of the VPs, once they have threads. -errno: the host's fault. */
+int machine_create_cpu(struct machine *m, struct error *err) must_check;
+/* Once the threads are gone. */
+void machine_destroy_cpu(struct machine *m);
+struct json_object;
+struct control_call;
+/* Methods of the control socket, and their parameters' names. */
+void machine_run_cpus(void *ctx, struct control_call *call, struct json_object *params);
+void machine_run_cpus_set(void *ctx, struct control_call *call, struct json_object *params);
+extern const char *const machine_cpus_set_params[];
+
 /* machine_memory.c: memory that moves. How far it may be raised: what mem_create() sets aside. */
 uint64_t machine_memory_reach(const struct vm_config *config);
 /* After the VMBus, if there is one. */
@@ -142,8 +157,6 @@ int machine_create_memory(struct machine *m, struct error *err) must_check;
 void machine_destroy_memory(struct machine *m);
 /* All RAM is as at power-on: of the size that it had, and empty. While no VP runs. -errno. */
 int machine_reset_memory(struct machine *m) must_check;
-struct json_object;
-struct control_call;
 /* "assigned", "demand", "pressure". -ENOMEM. */
 int machine_put_memory_report(struct json_object *o, const struct machine *m) must_check;
 /* Methods of the control socket, and their parameters' names. */

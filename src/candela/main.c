@@ -23,6 +23,7 @@ const struct command candela_commands[] = {
 	{"stat", cmd_stat, "show what VMs do, and how fast"},
 	{"stop", cmd_stop, "ask a guest to shut down"},
 	{"memory", cmd_memory, "show the memory that VMs have and need, or set its limits"},
+	{"cpu", cmd_cpu, "show the share of the host's processors that VMs get, or set it"},
 	{"pause", cmd_control, "stop a VM's processors"},
 	{"resume", cmd_control, "let them go on"},
 	{"reset", cmd_control, "reset a VM"},

@@ -21,12 +21,30 @@
 #include "vmm/mem.h"
 
 #define CONFIG_NAME_MAX          64
+#define CONFIG_AFFINITY_MAX      2048
+#define CONFIG_NODES_MAX         128
 #define CONFIG_MEMORY_BUFFER_MAX 2000u
 #define CONFIG_MEMORY_WEIGHT_MAX 10000u
 #define CONFIG_FILE_MAX          MiB(1) /* a larger file is not a configuration */
 
+enum config_cpu_group {
+	CONFIG_CPU_GROUP_AUTO, /* where a weight, a limit or a reserve needs one */
+	CONFIG_CPU_GROUP_ALWAYS,
+};
+
+enum config_node_memory {
+	CONFIG_NODE_MEMORY_PREFER,
+	CONFIG_NODE_MEMORY_BIND,
+	CONFIG_NODE_MEMORY_ANY,
+};
+
 struct config_cpus {
 	uint32_t count;
+	uint32_t weight, limit, reserve; /* of each VP; vmm/cpu_share.h */
+	const char *affinity;            /* NULL: any processor; vmm/cpu_place.h reads it */
+	const char *nodes;               /* likewise */
+	enum config_node_memory node_memory;
+	enum config_cpu_group group;
 };
 
 struct config_memory {

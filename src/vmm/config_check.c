@@ -9,6 +9,7 @@
 #include <sys/un.h>
 
 #include "vmm/config.h"
+#include "vmm/config_cpus.h"
 #include "vmm/config_net_check.h"
 #include "vmm/config_table.h"
 #include "vmm/config_tree.h"
@@ -111,8 +112,8 @@ static int check_disks(const struct vm_config *config, struct error *err)
 int config_check(const struct vm_config *config, struct error *err)
 {
 	static int (*const rules[])(const struct vm_config *, struct error *) = {
-		check_huge_pages, check_dynamic_memory, check_serial,
-		check_disks,      config_check_nets,
+		config_check_cpus, check_huge_pages, check_dynamic_memory,
+		check_serial,      check_disks,      config_check_nets,
 	};
 	size_t i;
 	int r;

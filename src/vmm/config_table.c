@@ -7,6 +7,7 @@
 
 #include "vmm/config.h"
 #include "vmm/config_cli.h"
+#include "vmm/cpu_share.h"
 #include "vmm/layout.h"
 
 #define VM struct vm_config
@@ -16,6 +17,19 @@ static const char *const huge_page_names[] = {
 	[MEM_HUGE_TRANSPARENT] = "transparent",
 	[MEM_HUGE_2M] = "2M",
 	[MEM_HUGE_1G] = "1G",
+	NULL,
+};
+
+static const char *const node_memory_names[] = {
+	[CONFIG_NODE_MEMORY_PREFER] = "prefer",
+	[CONFIG_NODE_MEMORY_BIND] = "bind",
+	[CONFIG_NODE_MEMORY_ANY] = "any",
+	NULL,
+};
+
+static const char *const cpu_group_names[] = {
+	[CONFIG_CPU_GROUP_AUTO] = "auto",
+	[CONFIG_CPU_GROUP_ALWAYS] = "always",
 	NULL,
 };
 
@@ -51,6 +65,13 @@ static const char *const switch_names[] = {"auto", "on", "off", NULL};
 		.key = "hyperv." name, CONFIG_AT_ENUM(VM, hyperv.features.member, config_switch),  \
 		.names = switch_names, .preset = "auto", .metavar = "SWITCH", .help = help_,       \
 		.group = CONFIG_GROUP_HYPERV,                                                      \
+	}
+
+/* A setting of all virtual processors. */
+#define CPUS(type, name, ...)                                                                      \
+	{                                                                                          \
+		.key = "cpus." #name, CONFIG_AT_##type(VM, cpus.name),                             \
+		.group = CONFIG_GROUP_MACHINE, __VA_ARGS__,                                        \
 	}
 
 #define SERVICE(name, member, help_)                                                               \
@@ -136,6 +157,41 @@ static const struct config_row vm_rows[] = {
 		.option = "cpus",
 		.metavar = "N",
 		.help = "number of virtual processors",
+		.group = CONFIG_GROUP_MACHINE,
+	},
+	CPUS(UINT, weight, .min = 1, .max = CPU_WEIGHT_MAX, .preset = "100", .metavar = "N",
+	     .help = "share of each virtual processor when the host's are short, beside those "
+		     "of other VMs"),
+	CPUS(UINT, reserve, .max = CPU_PERCENT_MAX, .preset = "0", .metavar = "PERCENT",
+	     .help = "of a processor of the host, that each virtual one gets at least; the VM does "
+		     "not start where that is not left"),
+	CPUS(UINT, limit, .min = 1, .max = CPU_PERCENT_MAX, .preset = "100", .metavar = "PERCENT",
+	     .help = "of a processor of the host, that each virtual one gets at most"),
+	CPUS(STRING, affinity, .min = 1, .max = CONFIG_AFFINITY_MAX, .chars = "0-9,:-",
+	     .unset = "all", .metavar = "LIST[:LIST]...",
+	     .help = "processors of the host that the virtual ones run on: one list such as 0-3,8 "
+		     "for all, or one for each"),
+	CPUS(STRING, nodes, .min = 1, .max = CONFIG_NODES_MAX, .chars = "0-9a-z,-", .unset = "any",
+	     .metavar = "LIST",
+	     .help = "NUMA nodes of the host that the VM runs on and has its memory from; auto is "
+		     "one that has room for it"),
+	{
+		.key = "cpus.node-memory",
+		CONFIG_AT_ENUM(VM, cpus.node_memory, config_node_memory),
+		.names = node_memory_names,
+		.preset = "prefer",
+		.metavar = "HOW",
+		.help = "how strictly memory is taken from cpus.nodes",
+		.group = CONFIG_GROUP_MACHINE,
+	},
+	{
+		.key = "cpus.group",
+		CONFIG_AT_ENUM(VM, cpus.group, config_cpu_group),
+		.names = cpu_group_names,
+		.preset = "auto",
+		.metavar = "WHEN",
+		.help = "when virtual processors have control groups: auto is where weight, "
+			"reserve or limit need them",
 		.group = CONFIG_GROUP_MACHINE,
 	},
 	{

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "vmm/cpu_group.h"
 #include "vmm/loop.h"
 
 /* Older kernel headers lack linux/landlock.h. */
@@ -199,4 +200,5 @@ void host_probe(struct host_probe *probe)
 	probe_io_uring(probe);
 	abi = syscall(SYS_landlock_create_ruleset, NULL, (size_t)0, LANDLOCK_VERSION_FLAG);
 	probe->landlock_abi = abi > 0 ? (int)abi : 0;
+	probe->cpu_groups = cpu_fleet_probe("", &probe->cpu_groups_error) == 0;
 }

@@ -40,6 +40,8 @@ struct host_probe {
 	struct error io_uring_error;
 	bool ram_huge;    /* guest RAM can have transparent huge pages */
 	int landlock_abi; /* 0: no Landlock */
+	bool cpu_groups;  /* weights, reserves and limits of CPUs can be had */
+	struct error cpu_groups_error;
 };
 
 void host_probe(struct host_probe *probe);

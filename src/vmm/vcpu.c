@@ -385,6 +385,8 @@ static void *vcpu_thread(void *arg)
 	if (!vcpu->has_timer)
 		end(vcpu, VCPU_END_HOST_ERROR, "cannot create a timer (see ulimit -i)");
 	pthread_mutex_lock(&set->lock);
+	vcpu->tid = gettid();
+	pthread_cond_broadcast(&set->changed);
 	while (atomic_load(&set->goal) != VCPU_SET_QUIT) {
 		if (!may_run(vcpu)) {
 			pthread_cond_wait(&set->changed, &set->lock);
@@ -509,6 +511,15 @@ int vcpu_set_start(struct vcpu_set *set, struct error *err)
 	pthread_attr_destroy(&attr);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return r ? error_errno(err, -r, "cannot start a vCPU thread") : 0;
+}
+
+void vcpu_set_await_threads(struct vcpu_set *set)
+{
+	pthread_mutex_lock(&set->lock);
+	for (unsigned int i = 0; i < set->count; i++)
+		while (!set->vcpus[i].tid)
+			pthread_cond_wait(&set->changed, &set->lock);
+	pthread_mutex_unlock(&set->lock);
 }
 
 int vcpu_set_reset(struct vcpu_set *set, struct error *err)

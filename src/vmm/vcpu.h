@@ -68,6 +68,7 @@ struct vcpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool has_thread;
+	pid_t tid;  /* of the thread; 0: not known yet; protected by the set's lock */
 	bool ended; /* parked until the next reset; protected by the set's lock */
 	struct vcpu_state *initial;
 	timer_t timer; /* sends the kick signal to the thread */
@@ -91,7 +92,7 @@ struct vcpu_set {
 	struct vcpu *vcpus;
 	unsigned int count;
 
-	pthread_mutex_t lock; /* protects the fields below and vcpu.ended */
+	pthread_mutex_t lock; /* protects the fields below, vcpu.ended and .tid */
 	pthread_cond_t changed;
 	_Atomic int goal;      /* enum vcpu_set_goal; written under the lock, read without it */
 	unsigned int in_guest; /* threads that have not parked */
@@ -109,6 +110,9 @@ void vcpu_set_finish(struct vcpu_set *set);
 
 /* Creates the threads, stopped. */
 int vcpu_set_start(struct vcpu_set *set, struct error *err) must_check;
+
+/* Returns when each thread has said who it is (vcpu.tid). After vcpu_set_start(). */
+void vcpu_set_await_threads(struct vcpu_set *set);
 
 /* Lets all VPs run. */
 void vcpu_set_run(struct vcpu_set *set);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What is said about made-up hosts: one that has it all, one by software, one without KVM. */
 #include <check.h>
+#include <errno.h>
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,7 @@ static void setup(void)
 		.ram_huge = true,
 		.io_uring = true,
 		.landlock_abi = 4,
+		.cpu_groups = true,
 	};
 	for (size_t i = 0; i < KVM_CAP_COUNT; i++)
 		probe.kvm.caps[i] = 1;
@@ -302,6 +304,8 @@ START_TEST(poor_system)
 	host.huge_1g.total.known = false; /* no such pages: nothing to be done */
 	host.seccomp = HOST_NO;
 	probe.landlock_abi = 0;
+	probe.cpu_groups = false;
+	error_set(&probe.cpu_groups_error, -ENOTSUP, "the cpu controller is not there");
 	host.cgroup2[0] = '\0';
 	host.tun = HOST_ACCESS_DENIED;
 	say_json();
@@ -311,9 +315,10 @@ START_TEST(poor_system)
 	assert_cost("memory", "huge_2m_total", "nr_hugepages");
 	assert_cost("system", "seccomp", "system calls");
 	assert_cost("system", "landlock_abi", "files");
+	assert_cost("system", "cpu_groups", "the cpu controller is not there");
 	assert_cost("system", "cgroup2", "limits");
 	assert_cost("system", "tun", "TAP");
-	ck_assert_uint_eq(cost_count(), 8);
+	ck_assert_uint_eq(cost_count(), 9);
 	ck_assert_str_eq(value("system", "cgroup2_controllers"), "null");
 }
 END_TEST
