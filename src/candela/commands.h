@@ -24,6 +24,7 @@ int cmd_list(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
 int cmd_memory(int argc, char **argv);
+int cmd_console(int argc, char **argv);
 int cmd_wait(int argc, char **argv);
 int cmd_events(int argc, char **argv);
 int cmd_control(int argc, char **argv); /* pause, resume, reset, nmi, kill */

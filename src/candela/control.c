@@ -39,6 +39,8 @@ struct client {
 	bool closing;
 	unsigned int calls; /* not answered yet */
 	unsigned int lines; /* that it may still have looked at in this turn */
+	control_take *take; /* NULL, or who gets the connection once all is sent */
+	void *take_arg;
 
 	char *in;
 	size_t in_len, in_size;
@@ -71,7 +73,10 @@ static void client_free(struct client *c)
 	c->prev->next = c->next;
 	c->next->prev = c->prev;
 	c->control->client_count--;
-	close(c->lfd.fd);
+	if (c->take)
+		c->take(c->take_arg, -1, NULL, 0);
+	if (c->lfd.fd >= 0)
+		close(c->lfd.fd);
 	free(c->in);
 	free(c->out);
 	free(c);
@@ -103,12 +108,32 @@ static bool is_idle(const struct client *c)
 	return c->out_start == c->out_end;
 }
 
+static void on_let_go(struct loop_fd *lfd)
+{
+	struct client *c = container_of(lfd, struct client, lfd);
+	control_take *take = c->take;
+	int fd = lfd->fd;
+
+	c->take = NULL;
+	lfd->fd = -1;
+	take(c->take_arg, fd, c->in, c->in_len);
+	client_free(c);
+}
+
+/* It has its answer: the connection is another's from now on. */
+static void let_go(struct client *c)
+{
+	c->closing = true;
+	loop_timer_cancel(c->control->config.loop, &c->again);
+	loop_fd_close(&c->lfd, on_let_go);
+}
+
 /* Is there anything that it could still get? */
 static void close_if_done(struct client *c)
 {
 	const bool expects = !c->deaf && (c->calls || c->subscribed);
 
-	if (is_idle(c) && (c->last || (c->input_ended && !expects)))
+	if (is_idle(c) && !c->take && (c->last || (c->input_ended && !expects)))
 		client_close(c);
 }
 
@@ -242,6 +267,26 @@ void control_reply(struct control_call *call, struct json_object *result)
 		control_refuse(call, CONTROL_INTERNAL, "out of memory");
 }
 
+bool control_hand_over(struct control_call *call, struct json_object *result, control_take *take,
+		       void *arg)
+{
+	struct client *c = call->client;
+
+	assert(result);
+	if (c && (c->calls > 1 || c->subscribed || c->take))
+		return false;
+	if (c) {
+		c->take = take;
+		c->take_arg = arg;
+		/* Not from in here: the request may be one of several in its buffer. */
+		loop_timer_set(c->control->config.loop, &c->again, loop_now());
+	} else {
+		take(arg, -1, NULL, 0);
+	}
+	control_reply(call, result);
+	return true;
+}
+
 void control_refuse(struct control_call *call, enum control_code code, const char *text)
 {
 	call_answer(call, control_error_line(call->id, code, text));
@@ -331,7 +376,7 @@ static bool is_blank(const char *line, size_t len)
 
 static bool may_read(const struct client *c)
 {
-	return !c->closing && !c->last && c->lines &&
+	return !c->closing && !c->last && !c->take && c->lines &&
 	       c->out_end - c->out_start < CONTROL_OUTPUT_HIGH;
 }
 
@@ -405,6 +450,11 @@ static void client_turn(struct client *c)
 
 	c->lines = LINE_BUDGET;
 	flush(c);
+	if (c->take && !c->closing) {
+		if (is_idle(c))
+			let_go(c);
+		return;
+	}
 	/* Lines may have been left while it did not read. */
 	if (may_read(c))
 		serve_lines(c);
@@ -417,7 +467,7 @@ static void client_turn(struct client *c)
 		    !memchr(c->in, '\n', c->in_len))
 			refuse_line(c);
 	}
-	if (c->closing)
+	if (c->closing || c->take)
 		return;
 	/* What was left for the next turn; what waits for the client to read comes with POLLOUT. */
 	if (!c->lines || (n && !c->input_ended && may_read(c)))

@@ -57,6 +57,21 @@ void control_destroy(struct control *control);
 void control_reply(struct control_call *call, struct json_object *result);
 void control_refuse(struct control_call *call, enum control_code code, const char *text);
 
+/*
+ * Takes what was a client's connection: the descriptor is the callee's, and non-blocking; @early
+ * are the @len bytes that came behind the request. @fd -1: the client has gone before, and nothing
+ * is to be done but free @arg.
+ */
+typedef void control_take(void *arg, int fd, const char *early, size_t len);
+
+/*
+ * Answers @call as control_reply() does, after which the connection is no longer the server's: once
+ * the answer has left, from the loop or from control_destroy(), @take is called, once. False: the
+ * client has other requests that wait, or events; nothing was done.
+ */
+bool control_hand_over(struct control_call *call, struct json_object *result, control_take *take,
+		       void *arg) must_check;
+
 /* Tells subscribers: a notification "event" with @params, which it takes over. NULL: it is lost. */
 void control_event(struct control *control, struct json_object *params);
 

@@ -263,6 +263,13 @@ int control_next_event(struct control_client *client, int timeout_ms, struct err
 	return r;
 }
 
+int control_stream(struct control_client *client, const char **ret_data, size_t *ret_len)
+{
+	*ret_data = client->buf;
+	*ret_len = client->len;
+	return client->fd;
+}
+
 int control_wait_gone(struct control_client *client, int timeout_ms, struct error *err)
 {
 	const uint64_t deadline = deadline_of(timeout_ms);

@@ -35,5 +35,11 @@ int control_ask(struct control_client *client, const char *method, struct json_o
 int control_next_event(struct control_client *client, int timeout_ms, struct error *err,
 		       struct json_object **ret) must_check;
 
+/*
+ * The connection itself, once what was answered has made it another kind of stream: its descriptor,
+ * still @client's, and what has come behind the answer.
+ */
+int control_stream(struct control_client *client, const char **ret_data, size_t *ret_len);
+
 /* Waits until the VM has gone and its name is free. -ETIMEDOUT. */
 int control_wait_gone(struct control_client *client, int timeout_ms, struct error *err) must_check;

@@ -15,6 +15,7 @@
 #include "candela/machine_control.h"
 #include "candela/machine_storage.h"
 #include "candela/result.h"
+#include "devices/char/console.h"
 #include "devices/pc/pm.h"
 #include "hv-enlight/hv.h"
 #include "vmm/config_json.h"
@@ -201,6 +202,8 @@ static int put_status(struct json_object *o, const struct machine *m)
 		r = json_put_integer(o, "resets", m->resets);
 	if (r == 0 && m->serial_path)
 		r = json_put(o, "serial", control_text(m->serial_path));
+	if (r == 0)
+		r = json_put_integer(o, "consoles", console_client_count(m->console));
 	if (r == 0)
 		r = json_put_integer(o, "clients", control_client_count(m->control));
 	if (r == 0)
@@ -466,6 +469,8 @@ static const struct control_method methods[] = {
 	{.name = "freeze", .run = machine_run_freeze, .params = machine_freeze_params},
 	{.name = "thaw", .run = machine_run_thaw},
 	{.name = "stop", .run = machine_run_stop, .params = machine_stop_params},
+	{.name = "console", .run = machine_run_console, .params = machine_console_params},
+	{.name = "console.break", .run = machine_run_console_break},
 	{.name = "nmi", .run = run_nmi, .params = nmi_params},
 	{.name = "memory", .run = machine_run_memory},
 	{.name = "memory.set", .run = machine_run_memory_set, .params = machine_memory_set_params},

@@ -28,6 +28,7 @@ struct json_object;
 struct hv;
 struct hv_test_device;
 struct serial;
+struct console;
 struct vmbus;
 struct rtc;
 struct pm;
@@ -72,6 +73,7 @@ struct machine {
 	size_t device_count;
 	struct irqchip_line irq_serial, irq_rtc, irq_sci;
 	struct serial *serial;
+	struct console *console; /* before the serial port, which owns it */
 	const char *serial_path; /* what to open to get at it; NULL: nothing. The device's. */
 	struct pm *pm;
 
@@ -190,6 +192,11 @@ void machine_stop(struct machine *m, const struct machine_outcome *outcome);
 void machine_restart(struct machine *m, const char *detail);
 /* Lets the VPs run, unless there is a reason why they should not. */
 void machine_let_run(struct machine *m);
+
+/* machine_console.c: methods of the control socket, and their parameters' names. */
+void machine_run_console(void *ctx, struct control_call *call, struct json_object *params);
+void machine_run_console_break(void *ctx, struct control_call *call, struct json_object *params);
+extern const char *const machine_console_params[];
 
 /* machine_hotplug.c: disks that come and go while the VM runs; at other times -EBUSY. */
 struct unit;

@@ -28,6 +28,7 @@ const struct command candela_commands[] = {
 	{"reset", cmd_control, "reset a VM"},
 	{"nmi", cmd_control, "interrupt a VM"},
 	{"kill", cmd_control, "end a VM at once"},
+	{"console", cmd_console, "see and type what a VM's serial console does"},
 	{"wait", cmd_wait, "wait until a VM has ended"},
 	{"events", cmd_events, "show what happens to a VM"},
 	{"kvp", cmd_kvp, "read and change values that a VM shares with its host"},

@@ -228,6 +228,7 @@ struct vm_config {
 	struct config_memory memory;
 	struct boot_config boot;
 	struct config_serial serial;
+	uint64_t scrollback; /* bytes of serial output that are kept */
 	const struct config_disk *disks;
 	size_t disk_count;
 	const struct config_net *nets;

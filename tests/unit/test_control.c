@@ -53,6 +53,32 @@ static void run_large(void *ctx, struct control_call *call, struct json_object *
 	control_reply(call, array);
 }
 
+/* What was handed over: the last connection, or -1 when its client had gone. */
+static int taken_fd;
+static unsigned int taken;
+static char taken_early[32];
+
+static void take(void *arg, int fd, const char *early, size_t len)
+{
+	ck_assert_ptr_eq(arg, taken_early);
+	taken++;
+	taken_fd = fd;
+	ck_assert_uint_lt(len, sizeof(taken_early));
+	if (len)
+		memcpy(taken_early, early, len);
+	taken_early[len] = '\0';
+}
+
+static void run_stream(void *ctx, struct control_call *call, struct json_object *params)
+{
+	struct json_object *result = json_object_new_object();
+
+	if (control_hand_over(call, result, take, taken_early))
+		return;
+	json_object_put(result);
+	control_refuse(call, CONTROL_REFUSED, "busy");
+}
+
 static const char *const say_params[] = {"word", NULL};
 
 static const struct control_method methods[] = {
@@ -61,6 +87,7 @@ static const struct control_method methods[] = {
 	{.name = "refuse", .run = run_refuse},
 	{.name = "hold", .run = run_hold},
 	{.name = "large", .run = run_large},
+	{.name = "stream", .run = run_stream},
 };
 
 /* --- The surroundings. ------------------------------------------------------------------------ */
@@ -205,6 +232,16 @@ static struct json_object *event(const char *text)
 
 	json_object_object_add(o, "e", json_object_new_string(text));
 	return o;
+}
+
+static bool is_taken(void *ctx)
+{
+	return taken == *(unsigned int *)ctx;
+}
+
+static void expect_taken(unsigned int count)
+{
+	ck_assert(run_until(loop, is_taken, &count, 5000));
 }
 
 #define OK(id) "{\"jsonrpc\":\"2.0\",\"result\":{},\"id\":" #id "}\n"
@@ -496,6 +533,82 @@ START_TEST(abandoned)
 }
 END_TEST
 
+/* --- Connections that become something else. --------------------------------------------------- */
+
+START_TEST(hand_over)
+{
+	int fd = new_client();
+
+	say(fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"stream\"}\nraw \n bytes");
+	expect(fd, OK(1));
+	expect_taken(1);
+	ck_assert_str_eq(taken_early, "raw \n bytes");
+	expect_count(0);
+	/* What is said from now on is nobody's request. */
+	ask(fd, "say", 2);
+	ck_assert_int_eq(write(taken_fd, "x\n", 2), 2);
+	expect(fd, "x\n");
+	ck_assert_uint_eq(said, 0);
+	close(taken_fd);
+	close(fd);
+}
+END_TEST
+
+START_TEST(hand_over_refused)
+{
+	int fd = new_client();
+
+	ask(fd, "hold", 1);
+	ask(fd, "stream", 2);
+	expect_code(fd, CONTROL_REFUSED);
+	close(fd);
+	fd = new_client();
+	ask(fd, "subscribe", 1);
+	expect(fd, OK(1));
+	ask(fd, "stream", 2);
+	expect_code(fd, CONTROL_REFUSED);
+	ask(fd, "say", 3);
+	expect(fd, OK(3));
+	ck_assert_uint_eq(taken, 0);
+	close(fd);
+}
+END_TEST
+
+/* What one that has left asked for is done; its connection then says that it has left. */
+START_TEST(hand_over_to_nobody)
+{
+	int fd = new_client();
+	char byte;
+
+	ask(fd, "stream", 1);
+	say(fd, "last");
+	close(fd);
+	expect_taken(1);
+	ck_assert_str_eq(taken_early, "last");
+	ck_assert_int_ge(taken_fd, 0);
+	ck_assert_int_eq(recv(taken_fd, &byte, 1, MSG_DONTWAIT), 0);
+	close(taken_fd);
+}
+END_TEST
+
+/* The answer cannot leave before the server ends. */
+START_TEST(hand_over_never)
+{
+	int fd = new_client(), i;
+
+	for (i = 1; i < CONTROL_CALLS_MAX; i++)
+		ask(fd, "large", i);
+	ask(fd, "stream", i);
+	run_for(loop, 20);
+	ck_assert_uint_eq(taken, 0);
+	loop_destroy(loop);
+	control_destroy(control);
+	loop = new_loop();
+	control = NULL;
+	close(fd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("control");
@@ -518,6 +631,10 @@ int main(void)
 	tcase_add_test(t, end);
 	tcase_add_test(t, end_without_result);
 	tcase_add_test(t, abandoned);
+	tcase_add_test(t, hand_over);
+	tcase_add_test(t, hand_over_refused);
+	tcase_add_test(t, hand_over_to_nobody);
+	tcase_add_test(t, hand_over_never);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
