@@ -4,6 +4,7 @@
  *
  *   say WORDS    prints WORDS
  *   lines N      prints N lines, "line 0" first
+ *   reset        resets itself
  *   poweroff     switches itself off
  *
  * Anything else is named in an answer; so is a break. It sleeps while nothing comes.
@@ -63,6 +64,8 @@ static void run(const char *line)
 	} else if (!strncmp(line, "lines ", 6)) {
 		for (uint64_t i = 0, n = number(line + 6); i < n; i++)
 			print("line %lu\n", i);
+	} else if (!strcmp(line, "reset")) {
+		reset_acpi();
 	} else if (!strcmp(line, "poweroff")) {
 		acpi_power_off();
 	} else if (*line) {

@@ -320,7 +320,7 @@ static int parse(int argc, char **argv, struct console_args *args, const char **
 		.synopsis = "[OPTION]... VM",
 		.about =
 			"Attach to a VM's serial console: show what it has kept, then what comes,\n"
-			"and type into it. At a terminal Ctrl-A d detaches, and Ctrl-A h shows the\n"
+			"and type into it. At a terminal Ctrl-A d detaches, Ctrl-A h shows the\n"
 			"other keys; from a pipe every byte is the guest's, and the end of input\n"
 			"just ends the input:\n"
 			"\n"

@@ -27,7 +27,7 @@ int cmd_memory(int argc, char **argv);
 int cmd_console(int argc, char **argv);
 int cmd_wait(int argc, char **argv);
 int cmd_events(int argc, char **argv);
-int cmd_control(int argc, char **argv); /* pause, resume, reset, nmi, kill */
+int cmd_control(int argc, char **argv); /* pause, resume, reset, nmi, reopen-log, kill */
 int cmd_stop(int argc, char **argv);
 int cmd_kvp(int argc, char **argv);
 int cmd_freeze(int argc, char **argv);

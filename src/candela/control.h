@@ -9,6 +9,8 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "candela/control_rpc.h"
 #include "vmm/loop.h"
 
@@ -25,6 +27,7 @@ struct control_method {
 	const char *name;
 	const char *const *params; /* names, the last NULL; NULL: it has none */
 	bool any_params;           /* @run looks at them itself */
+	bool changes;              /* it is not just a question */
 	/*
 	 * Answers @call once, now or later, with control_reply() or control_refuse(). @params (may
 	 * be NULL) lives until it returns.
@@ -37,6 +40,8 @@ struct control_config {
 	int fd; /* listens, non-blocking; the caller's */
 	const struct control_method *methods;
 	size_t method_count;
+	/* Before a method that changes something is run: who wants it. May be NULL. */
+	void (*requested)(void *ctx, const char *method, pid_t pid, uid_t uid);
 	void *ctx;
 };
 

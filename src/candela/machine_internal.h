@@ -16,6 +16,7 @@
 #include "vmm/bus.h"
 #include "vmm/cpuid.h"
 #include "vmm/device.h"
+#include "vmm/event.h"
 #include "vmm/irqchip.h"
 #include "vmm/kvm.h"
 #include "vmm/log.h"
@@ -34,6 +35,7 @@ struct rtc;
 struct pm;
 struct i8042;
 struct debug_exit;
+struct machine_events;
 struct machine_services;
 struct machine_memory;
 struct machine_storage;
@@ -102,6 +104,7 @@ struct machine {
 	struct machine_outcome outcome;
 	struct error error; /* of a failure while running */
 
+	struct machine_events *events;        /* NULL: not made yet */
 	struct control_socket control_socket; /* its lock is held as long as the machine exists */
 	struct control *control;              /* NULL: there is no socket */
 
@@ -212,10 +215,13 @@ int machine_remove_disk(struct machine *m, unsigned int controller, unsigned int
 int machine_create_control(struct machine *m, struct error *err) must_check;
 /* Once the loop is gone. */
 void machine_destroy_control(struct machine *m);
-/* Tells whoever has subscribed; @detail may be NULL. */
-void machine_event(struct machine *m, const char *event, const char *detail);
+
+/* machine_events.c: what happens. Any thread; @detail may be NULL. */
+struct event_sink *machine_sink(const struct machine *m);
+void machine_event(struct machine *m, enum event_id id, const char *detail);
 /* One with more in it: @put adds that to it. */
-void machine_event_with(struct machine *m, const char *event,
+void machine_event_with(struct machine *m, enum event_id id,
 			int (*put)(struct json_object *o, const void *ctx), const void *ctx);
-void machine_event_disk(struct machine *m, const char *event, const struct config_disk *disk,
+/* machine_control.c */
+void machine_event_disk(struct machine *m, enum event_id id, const struct config_disk *disk,
 			unsigned int lun);

@@ -31,6 +31,7 @@ const struct command candela_commands[] = {
 	{"console", cmd_console, "see and type what a VM's serial console does"},
 	{"wait", cmd_wait, "wait until a VM has ended"},
 	{"events", cmd_events, "show what happens to a VM"},
+	{"reopen-log", cmd_control, "go on in a new event log, after the old one was moved"},
 	{"kvp", cmd_kvp, "read and change values that a VM shares with its host"},
 	{"freeze", cmd_freeze, "freeze a VM's file systems, for a copy of its disks"},
 	{"thaw", cmd_thaw, "thaw them"},

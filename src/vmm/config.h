@@ -241,8 +241,9 @@ struct vm_config {
 	enum config_on_panic on_panic;
 	bool debug_exit; /* isa-debug-exit at LAYOUT_PORT_DEBUGEXIT */
 	bool pvpanic;
-	uint64_t timeout_ns; /* 0: none */
-	const char *result;  /* NULL: none */
+	uint64_t timeout_ns;   /* 0: none */
+	const char *result;    /* NULL: none */
+	const char *event_log; /* NULL: none */
 	struct config_control control;
 };
 

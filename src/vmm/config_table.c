@@ -470,6 +470,15 @@ static const struct config_row vm_rows[] = {
 		.group = CONFIG_GROUP_END,
 	},
 	{
+		.key = "event-log",
+		CONFIG_AT_PATH(VM, event_log),
+		.option = "event-log",
+		.metavar = "FILE",
+		.help = "file to which everything that happens to the VM is appended, a JSON "
+			"object a line",
+		.group = CONFIG_GROUP_END,
+	},
+	{
 		.key = "control",
 		CONFIG_AT_CONTROL(VM, control),
 		.preset = "auto",

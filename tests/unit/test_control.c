@@ -1,25 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* The control socket's server: clients that ask, listen, crowd, flood, stall and leave. */
-#include <check.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
-#include "candela/control.h"
-#include "pc_fake.h"
-
-static struct loop *loop;
-static struct control *control;
-static struct error err;
-static int listener;
-static struct sockaddr_un address = {.sun_family = AF_UNIX};
-static socklen_t address_len;
+#include "control_fake.h"
 
 /* --- The owner's methods. --------------------------------------------------------------------- */
 
@@ -53,32 +34,6 @@ static void run_large(void *ctx, struct control_call *call, struct json_object *
 	control_reply(call, array);
 }
 
-/* What was handed over: the last connection, or -1 when its client had gone. */
-static int taken_fd;
-static unsigned int taken;
-static char taken_early[32];
-
-static void take(void *arg, int fd, const char *early, size_t len)
-{
-	ck_assert_ptr_eq(arg, taken_early);
-	taken++;
-	taken_fd = fd;
-	ck_assert_uint_lt(len, sizeof(taken_early));
-	if (len)
-		memcpy(taken_early, early, len);
-	taken_early[len] = '\0';
-}
-
-static void run_stream(void *ctx, struct control_call *call, struct json_object *params)
-{
-	struct json_object *result = json_object_new_object();
-
-	if (control_hand_over(call, result, take, taken_early))
-		return;
-	json_object_put(result);
-	control_refuse(call, CONTROL_REFUSED, "busy");
-}
-
 static const char *const say_params[] = {"word", NULL};
 
 static const struct control_method methods[] = {
@@ -87,164 +42,22 @@ static const struct control_method methods[] = {
 	{.name = "refuse", .run = run_refuse},
 	{.name = "hold", .run = run_hold},
 	{.name = "large", .run = run_large},
-	{.name = "stream", .run = run_stream},
 };
-
-/* --- The surroundings. ------------------------------------------------------------------------ */
 
 static void setup(void)
 {
 	struct control_config config = {
 		.methods = methods, .method_count = ARRAY_SIZE(methods), .ctx = &held};
 
-	loop = new_loop();
-	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	/* The kernel finds an abstract name. */
-	ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, sizeof(sa_family_t)), 0);
-	address_len = sizeof(address);
-	ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &address_len), 0);
-	ck_assert_int_eq(listen(listener, 200), 0);
-	config.loop = loop;
-	config.fd = listener;
-	ck_assert_msg(control_create(&config, &err, &control) == 0, "%s", err.text);
+	start_server(&config);
 }
 
 static void teardown(void)
 {
 	for (unsigned int i = 0; i < held_count; i++)
 		control_reply(held[i], json_object_new_object());
-	loop_destroy(loop);
-	control_destroy(control);
-	close(listener);
+	stop_server();
 }
-
-static int new_client(void)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, address_len), 0);
-	return fd;
-}
-
-static void say_bytes(int fd, const char *text, size_t len)
-{
-	ck_assert_int_eq(send(fd, text, len, MSG_NOSIGNAL), (ssize_t)len);
-}
-
-static void say(int fd, const char *text)
-{
-	say_bytes(fd, text, strlen(text));
-}
-
-static void ask(int fd, const char *method, int id)
-{
-	char line[128];
-
-	snprintf(line, sizeof(line), "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"%s\"}\n", id,
-		 method);
-	say(fd, line);
-}
-
-struct reading {
-	int fd;
-	char *text;
-	size_t len, size;
-	bool ended;
-};
-
-/* True: a line is complete, or the end has come. */
-static bool read_line(void *ctx)
-{
-	struct reading *r = ctx;
-	char c;
-
-	for (;;) {
-		ssize_t n = recv(r->fd, &c, 1, 0);
-
-		if (n < 0 && errno == EAGAIN)
-			return false;
-		r->ended = n <= 0;
-		if (n <= 0)
-			return true;
-		if (r->len + 2 > r->size) {
-			r->size = r->size ? 2 * r->size : 256;
-			r->text = realloc(r->text, r->size);
-		}
-		r->text[r->len++] = c;
-		r->text[r->len] = '\0';
-		if (c == '\n')
-			return true;
-	}
-}
-
-/* The next line, to be freed; NULL: the end. */
-static char *next_line(int fd)
-{
-	struct reading r = {.fd = fd};
-
-	ck_assert(run_until(loop, read_line, &r, 5000));
-	if (!r.ended)
-		return r.text;
-	free(r.text);
-	return NULL;
-}
-
-static void expect(int fd, const char *line)
-{
-	char *text = next_line(fd);
-
-	ck_assert_ptr_nonnull(text);
-	ck_assert_str_eq(text, line);
-	free(text);
-}
-
-static void expect_code(int fd, enum control_code code)
-{
-	char *text = next_line(fd), expected[32];
-
-	ck_assert_ptr_nonnull(text);
-	snprintf(expected, sizeof(expected), "\"code\":%d,", code);
-	ck_assert_msg(strstr(text, expected) != NULL, "%s", text);
-	free(text);
-}
-
-static void expect_end(int fd)
-{
-	char *text = next_line(fd);
-
-	ck_assert_msg(!text, "%s", text);
-	close(fd);
-}
-
-static bool count_is(void *ctx)
-{
-	return control_client_count(control) == *(unsigned int *)ctx;
-}
-
-static void expect_count(unsigned int count)
-{
-	ck_assert(run_until(loop, count_is, &count, 5000));
-}
-
-static struct json_object *event(const char *text)
-{
-	struct json_object *o = json_object_new_object();
-
-	json_object_object_add(o, "e", json_object_new_string(text));
-	return o;
-}
-
-static bool is_taken(void *ctx)
-{
-	return taken == *(unsigned int *)ctx;
-}
-
-static void expect_taken(unsigned int count)
-{
-	ck_assert(run_until(loop, is_taken, &count, 5000));
-}
-
-#define OK(id) "{\"jsonrpc\":\"2.0\",\"result\":{},\"id\":" #id "}\n"
 
 /* --- Requests. -------------------------------------------------------------------------------- */
 
@@ -533,82 +346,6 @@ START_TEST(abandoned)
 }
 END_TEST
 
-/* --- Connections that become something else. --------------------------------------------------- */
-
-START_TEST(hand_over)
-{
-	int fd = new_client();
-
-	say(fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"stream\"}\nraw \n bytes");
-	expect(fd, OK(1));
-	expect_taken(1);
-	ck_assert_str_eq(taken_early, "raw \n bytes");
-	expect_count(0);
-	/* What is said from now on is nobody's request. */
-	ask(fd, "say", 2);
-	ck_assert_int_eq(write(taken_fd, "x\n", 2), 2);
-	expect(fd, "x\n");
-	ck_assert_uint_eq(said, 0);
-	close(taken_fd);
-	close(fd);
-}
-END_TEST
-
-START_TEST(hand_over_refused)
-{
-	int fd = new_client();
-
-	ask(fd, "hold", 1);
-	ask(fd, "stream", 2);
-	expect_code(fd, CONTROL_REFUSED);
-	close(fd);
-	fd = new_client();
-	ask(fd, "subscribe", 1);
-	expect(fd, OK(1));
-	ask(fd, "stream", 2);
-	expect_code(fd, CONTROL_REFUSED);
-	ask(fd, "say", 3);
-	expect(fd, OK(3));
-	ck_assert_uint_eq(taken, 0);
-	close(fd);
-}
-END_TEST
-
-/* What one that has left asked for is done; its connection then says that it has left. */
-START_TEST(hand_over_to_nobody)
-{
-	int fd = new_client();
-	char byte;
-
-	ask(fd, "stream", 1);
-	say(fd, "last");
-	close(fd);
-	expect_taken(1);
-	ck_assert_str_eq(taken_early, "last");
-	ck_assert_int_ge(taken_fd, 0);
-	ck_assert_int_eq(recv(taken_fd, &byte, 1, MSG_DONTWAIT), 0);
-	close(taken_fd);
-}
-END_TEST
-
-/* The answer cannot leave before the server ends. */
-START_TEST(hand_over_never)
-{
-	int fd = new_client(), i;
-
-	for (i = 1; i < CONTROL_CALLS_MAX; i++)
-		ask(fd, "large", i);
-	ask(fd, "stream", i);
-	run_for(loop, 20);
-	ck_assert_uint_eq(taken, 0);
-	loop_destroy(loop);
-	control_destroy(control);
-	loop = new_loop();
-	control = NULL;
-	close(fd);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *s = suite_create("control");
@@ -631,10 +368,6 @@ int main(void)
 	tcase_add_test(t, end);
 	tcase_add_test(t, end_without_result);
 	tcase_add_test(t, abandoned);
-	tcase_add_test(t, hand_over);
-	tcase_add_test(t, hand_over_refused);
-	tcase_add_test(t, hand_over_to_nobody);
-	tcase_add_test(t, hand_over_never);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
