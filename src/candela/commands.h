@@ -23,6 +23,7 @@ int cmd_host(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 int cmd_memory(int argc, char **argv);
 int cmd_console(int argc, char **argv);
 int cmd_wait(int argc, char **argv);

@@ -14,6 +14,9 @@ struct control_client;
 
 /* @name as for control_path(). -ENOENT with text: there is no such VM. */
 int control_connect(const char *name, struct error *err, struct control_client **ret) must_check;
+/* The same, of a VM that takes it at once: neither this nor control_send() waits for another. */
+int control_connect_now(const char *name, struct error *err,
+			struct control_client **ret) must_check;
 void control_disconnect(struct control_client *client);
 
 /* Sends a request, with @params (may be NULL), which it takes over. */

@@ -21,6 +21,7 @@ const struct command candela_commands[] = {
 	{"list", cmd_list, "show the VMs that run"},
 	{"status", cmd_status, "show one of them"},
 	{"stat", cmd_stat, "show what VMs do, and how fast"},
+	{"top", cmd_top, "show what all VMs do, on one screen"},
 	{"stop", cmd_stop, "ask a guest to shut down"},
 	{"memory", cmd_memory, "show the memory that VMs have and need, or set its limits"},
 	{"pause", cmd_control, "stop a VM's processors"},
