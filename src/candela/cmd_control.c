@@ -39,6 +39,9 @@ static const struct verb verbs[] = {
 	{VERB("nmi",
 	      "Interrupt the first virtual processor of VMs with an NMI. What it does is up\n"
 	      "to the guest: many write a crash dump.\n")},
+	{VERB("reopen-log",
+	      "Open the event logs of VMs again by their names: for rotation, after they\n"
+	      "were moved.\n")},
 	{VERB("kill",
 	      "End VMs at once, as if their power was cut: guests are not asked. Disks are\n"
 	      "closed in order. Returns when they are gone.\n"),

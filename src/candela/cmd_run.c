@@ -114,14 +114,14 @@ static int run_here(struct run *run)
 	return run_vm(run);
 }
 
-/* Nobody can type into a VM that nobody is in front of: its console is kept for who comes later. */
+/* Nobody is in front of it: its console is kept for who comes later, by "candela console". */
 static int run_detached(struct run *run)
 {
 	struct error err;
 	int r, status = EXIT_SUCCESS;
 
 	if (run->config.serial.kind == CONFIG_SERIAL_STDIO)
-		run->config.serial.kind = CONFIG_SERIAL_PTY;
+		run->config.serial.kind = CONFIG_SERIAL_NULL;
 	r = detach_begin(&run->detach, &status, &err);
 	if (r < 0)
 		return fail(run, STATUS_INTERNAL, &err);

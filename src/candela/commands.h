@@ -23,11 +23,13 @@ int cmd_host(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 int cmd_memory(int argc, char **argv);
 int cmd_cpu(int argc, char **argv);
+int cmd_console(int argc, char **argv);
 int cmd_wait(int argc, char **argv);
 int cmd_events(int argc, char **argv);
-int cmd_control(int argc, char **argv); /* pause, resume, reset, nmi, kill */
+int cmd_control(int argc, char **argv); /* pause, resume, reset, nmi, reopen-log, kill */
 int cmd_stop(int argc, char **argv);
 int cmd_kvp(int argc, char **argv);
 int cmd_freeze(int argc, char **argv);

@@ -3,7 +3,7 @@
  * The control socket's server. Descriptors are non-blocking and watched by the loop; a client that
  * sends without end gets its turn once a pass, like everybody.
  */
-#include "candela/control.h"
+#include "candela/control_internal.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -26,44 +26,6 @@
 #define ACCEPT_RETRY_NS (200 * NSEC_PER_MSEC)
 #define ACCEPT_BATCH    16
 
-struct client {
-	struct client *prev, *next;
-	struct control *control;
-	struct loop_fd lfd;
-	struct loop_timer again; /* armed while there is more to read in a later pass */
-	bool subscribed;
-	bool input_ended; /* it sends no more */
-	bool deaf;        /* it takes no more: answers are thrown away */
-	bool last;        /* what waits is the last that it gets */
-	bool hung_up;     /* it has closed its end altogether */
-	bool closing;
-	unsigned int calls; /* not answered yet */
-	unsigned int lines; /* that it may still have looked at in this turn */
-
-	char *in;
-	size_t in_len, in_size;
-	char *out;
-	size_t out_start, out_end, out_size;
-};
-
-struct control_call {
-	struct control_call *prev, *next;
-	struct control *control;
-	struct client *client; /* NULL: it is gone */
-	bool has_id;
-	bool waits;             /* for the end */
-	struct json_object *id; /* owned */
-};
-
-struct control {
-	struct control_config config;
-	struct loop_fd listener;
-	struct loop_timer accept_again;
-	struct client clients;     /* sentinel of the list */
-	struct control_call calls; /* likewise: those not answered yet */
-	unsigned int client_count;
-};
-
 /* --- The end of a client. ------------------------------------------------------------------- */
 
 static void client_free(struct client *c)
@@ -71,7 +33,10 @@ static void client_free(struct client *c)
 	c->prev->next = c->next;
 	c->next->prev = c->prev;
 	c->control->client_count--;
-	close(c->lfd.fd);
+	if (c->take)
+		c->take(c->take_arg, -1, NULL, 0);
+	if (c->lfd.fd >= 0)
+		close(c->lfd.fd);
 	free(c->in);
 	free(c->out);
 	free(c);
@@ -83,7 +48,7 @@ static void on_closed(struct loop_fd *lfd)
 }
 
 /* Its memory stays until the loop has let go of it, so lists of clients can be walked meanwhile. */
-static void client_close(struct client *c)
+void client_close(struct client *c)
 {
 	struct control_call *calls = &c->control->calls;
 
@@ -98,9 +63,24 @@ static void client_close(struct client *c)
 	loop_fd_close(&c->lfd, on_closed);
 }
 
-static bool is_idle(const struct client *c)
+static void on_let_go(struct loop_fd *lfd)
 {
-	return c->out_start == c->out_end;
+	struct client *c = container_of(lfd, struct client, lfd);
+	control_take *take = c->take;
+	int fd = lfd->fd;
+
+	c->take = NULL;
+	lfd->fd = -1;
+	take(c->take_arg, fd, c->in, c->in_len);
+	client_free(c);
+}
+
+/* It has its answer: the connection is another's from now on. */
+static void let_go(struct client *c)
+{
+	c->closing = true;
+	loop_timer_cancel(c->control->config.loop, &c->again);
+	loop_fd_close(&c->lfd, on_let_go);
 }
 
 /* Is there anything that it could still get? */
@@ -108,84 +88,8 @@ static void close_if_done(struct client *c)
 {
 	const bool expects = !c->deaf && (c->calls || c->subscribed);
 
-	if (is_idle(c) && (c->last || (c->input_ended && !expects)))
+	if (client_is_idle(c) && !c->take && (c->last || (c->input_ended && !expects)))
 		client_close(c);
-}
-
-/* --- Output. -------------------------------------------------------------------------------- */
-
-/*
- * False: it cannot take more, now or ever. What one that has left asked for before is done all the
- * same.
- */
-static bool flush_some(struct client *c)
-{
-	ssize_t n = send(c->lfd.fd, c->out + c->out_start, c->out_end - c->out_start,
-			 MSG_DONTWAIT | MSG_NOSIGNAL);
-
-	if (n > 0) {
-		c->out_start += (size_t)n;
-		return true;
-	}
-	if (n < 0 && errno != EAGAIN && errno != EINTR) {
-		c->deaf = true;
-		c->out_start = c->out_end = 0;
-	}
-	return n < 0 && errno == EINTR;
-}
-
-static void flush(struct client *c)
-{
-	while (!c->closing && !is_idle(c))
-		if (!flush_some(c))
-			return;
-	if (!c->closing)
-		c->out_start = c->out_end = 0;
-}
-
-/* Makes room for @len more bytes behind what waits. */
-static bool make_room(struct client *c, size_t len)
-{
-	const size_t waiting = c->out_end - c->out_start;
-	size_t size = max_of(c->out_size, (size_t)KiB(1));
-	char *grown;
-
-	if (waiting + len > CONTROL_OUTPUT_MAX)
-		return false;
-	if (waiting)
-		memmove(c->out, c->out + c->out_start, waiting);
-	c->out_start = 0;
-	c->out_end = waiting;
-	while (size < waiting + len)
-		size *= 2;
-	if (size == c->out_size)
-		return true;
-	grown = realloc(c->out, size);
-	if (!grown)
-		return false;
-	c->out = grown;
-	c->out_size = size;
-	return true;
-}
-
-/* Takes over @line; NULL: there was no memory for it. Who cannot be told everything is let go. */
-static void client_send(struct client *c, char *line)
-{
-	const size_t len = line ? strlen(line) : 0;
-
-	if (c->closing || c->deaf) {
-		free(line);
-		return;
-	}
-	if (!line || (c->out_end + len > c->out_size && !make_room(c, len))) {
-		log_debug("control: a client does not read what it is sent; it is disconnected");
-		client_close(c);
-	} else {
-		memcpy(c->out + c->out_end, line, len);
-		c->out_end += len;
-		flush(c);
-	}
-	free(line);
 }
 
 /* --- Calls. --------------------------------------------------------------------------------- */
@@ -242,6 +146,26 @@ void control_reply(struct control_call *call, struct json_object *result)
 		control_refuse(call, CONTROL_INTERNAL, "out of memory");
 }
 
+bool control_hand_over(struct control_call *call, struct json_object *result, control_take *take,
+		       void *arg)
+{
+	struct client *c = call->client;
+
+	assert(result);
+	if (c && (c->calls > 1 || c->subscribed || c->take))
+		return false;
+	if (c) {
+		c->take = take;
+		c->take_arg = arg;
+		/* Not from in here: the request may be one of several in its buffer. */
+		loop_timer_set(c->control->config.loop, &c->again, loop_now());
+	} else {
+		take(arg, -1, NULL, 0);
+	}
+	control_reply(call, result);
+	return true;
+}
+
 void control_refuse(struct control_call *call, enum control_code code, const char *text)
 {
 	call_answer(call, control_error_line(call->id, code, text));
@@ -296,6 +220,20 @@ static int choose(const struct client *c, const struct control_request *request,
 	return control_check_params(request->params, method->params, error);
 }
 
+static void note_request(const struct client *c, const char *method)
+{
+	const struct control_config *config = &c->control->config;
+	struct ucred peer = {.uid = (uid_t)-1};
+	socklen_t len = sizeof(peer);
+
+	if (!config->requested)
+		return;
+	/* Without it nobody is known, which the event shows. */
+	if (getsockopt(c->lfd.fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		errno = 0;
+	config->requested(config->ctx, method, peer.pid, peer.uid);
+}
+
 static void serve_line(struct client *c, const char *line, size_t len)
 {
 	const struct control_method *method;
@@ -312,6 +250,8 @@ static void serve_line(struct client *c, const char *line, size_t len)
 		return;
 	}
 	call = call_new(c, &request);
+	if (call && method->changes)
+		note_request(c, method->name);
 	if (call)
 		method->run(c->control->config.ctx, call, request.params);
 	else
@@ -331,7 +271,7 @@ static bool is_blank(const char *line, size_t len)
 
 static bool may_read(const struct client *c)
 {
-	return !c->closing && !c->last && c->lines &&
+	return !c->closing && !c->last && !c->take && c->lines &&
 	       c->out_end - c->out_start < CONTROL_OUTPUT_HIGH;
 }
 
@@ -404,7 +344,12 @@ static void client_turn(struct client *c)
 	size_t budget = READ_BUDGET, n = 1;
 
 	c->lines = LINE_BUDGET;
-	flush(c);
+	client_flush(c);
+	if (c->take && !c->closing) {
+		if (client_is_idle(c))
+			let_go(c);
+		return;
+	}
 	/* Lines may have been left while it did not read. */
 	if (may_read(c))
 		serve_lines(c);
@@ -417,7 +362,7 @@ static void client_turn(struct client *c)
 		    !memchr(c->in, '\n', c->in_len))
 			refuse_line(c);
 	}
-	if (c->closing)
+	if (c->closing || c->take)
 		return;
 	/* What was left for the next turn; what waits for the client to read comes with POLLOUT. */
 	if (!c->lines || (n && !c->input_ended && may_read(c)))
@@ -546,7 +491,7 @@ static bool wait_for_room(struct control *control, uint64_t deadline)
 	nfds_t count = 0;
 
 	for (struct client *c = end->next; c != end; c = c->next)
-		if (!c->closing && !is_idle(c) && count < ARRAY_SIZE(fds))
+		if (!c->closing && !client_is_idle(c) && count < ARRAY_SIZE(fds))
 			fds[count++] = (struct pollfd){.fd = c->lfd.fd, .events = POLLOUT};
 	if (count == 0 || now >= deadline)
 		return false;
@@ -567,7 +512,7 @@ void control_end(struct control *control, struct json_object *result)
 	json_object_put(result);
 	do {
 		for (struct client *c = end->next; c != end; c = c->next)
-			flush(c);
+			client_flush(c);
 	} while (wait_for_room(control, deadline));
 }
 

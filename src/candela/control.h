@@ -9,6 +9,8 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 #include "candela/control_rpc.h"
 #include "vmm/loop.h"
 
@@ -25,6 +27,7 @@ struct control_method {
 	const char *name;
 	const char *const *params; /* names, the last NULL; NULL: it has none */
 	bool any_params;           /* @run looks at them itself */
+	bool changes;              /* it is not just a question */
 	/*
 	 * Answers @call once, now or later, with control_reply() or control_refuse(). @params (may
 	 * be NULL) lives until it returns.
@@ -37,6 +40,8 @@ struct control_config {
 	int fd; /* listens, non-blocking; the caller's */
 	const struct control_method *methods;
 	size_t method_count;
+	/* Before a method that changes something is run: who wants it. May be NULL. */
+	void (*requested)(void *ctx, const char *method, pid_t pid, uid_t uid);
 	void *ctx;
 };
 
@@ -56,6 +61,21 @@ void control_destroy(struct control *control);
 /* Takes over @result; NULL: no memory for it, and the answer says so. */
 void control_reply(struct control_call *call, struct json_object *result);
 void control_refuse(struct control_call *call, enum control_code code, const char *text);
+
+/*
+ * Takes what was a client's connection: the descriptor is the callee's, and non-blocking; @early
+ * are the @len bytes that came behind the request. @fd -1: the client has gone before, and nothing
+ * is to be done but free @arg.
+ */
+typedef void control_take(void *arg, int fd, const char *early, size_t len);
+
+/*
+ * Answers @call as control_reply() does, after which the connection is no longer the server's: once
+ * the answer has left, from the loop or from control_destroy(), @take is called, once. False: the
+ * client has other requests that wait, or events; nothing was done.
+ */
+bool control_hand_over(struct control_call *call, struct json_object *result, control_take *take,
+		       void *arg) must_check;
 
 /* Tells subscribers: a notification "event" with @params, which it takes over. NULL: it is lost. */
 void control_event(struct control *control, struct json_object *params);

@@ -36,10 +36,11 @@ static int no_such_vm(const char *name, const char *path, struct error *err)
 			 name, path);
 }
 
-static int connect_to(int fd, const char *name, const char *path, struct error *err)
+static int connect_to(int fd, const char *name, const char *path, int timeout_ms, struct error *err)
 {
 	/* A VM that is stopped altogether takes neither connections nor requests. */
-	const struct timeval limit = {.tv_sec = CONTROL_ANSWER_MS / 1000};
+	const struct timeval limit = {.tv_sec = timeout_ms / 1000,
+				      .tv_usec = timeout_ms % 1000 * 1000};
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
@@ -51,7 +52,8 @@ static int connect_to(int fd, const char *name, const char *path, struct error *
 	return error_errno(err, -errno, "cannot connect to %s", path);
 }
 
-int control_connect(const char *name, struct error *err, struct control_client **ret)
+static int connect_within(const char *name, int timeout_ms, struct error *err,
+			  struct control_client **ret)
 {
 	char path[CONTROL_PATH_MAX];
 	struct control_client *client;
@@ -67,13 +69,23 @@ int control_connect(const char *name, struct error *err, struct control_client *
 	if (client->fd < 0)
 		r = error_errno(err, -errno, "cannot create a socket");
 	else
-		r = connect_to(client->fd, name, path, err);
+		r = connect_to(client->fd, name, path, timeout_ms, err);
 	if (r < 0) {
 		control_disconnect(client);
 		return r;
 	}
 	*ret = client;
 	return 0;
+}
+
+int control_connect(const char *name, struct error *err, struct control_client **ret)
+{
+	return connect_within(name, CONTROL_ANSWER_MS, err, ret);
+}
+
+int control_connect_now(const char *name, struct error *err, struct control_client **ret)
+{
+	return connect_within(name, 1, err, ret);
 }
 
 void control_disconnect(struct control_client *client)
@@ -261,6 +273,13 @@ int control_next_event(struct control_client *client, int timeout_ms, struct err
 			break;
 	}
 	return r;
+}
+
+int control_stream(struct control_client *client, const char **ret_data, size_t *ret_len)
+{
+	*ret_data = client->buf;
+	*ret_len = client->len;
+	return client->fd;
 }
 
 int control_wait_gone(struct control_client *client, int timeout_ms, struct error *err)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#include "candela/machine_events.h"
 #include "devices/pc/serial.h"
 #include "hv-enlight/hv.h"
 #include "hv-enlight/test_device.h"
@@ -152,7 +153,7 @@ void machine_stop(struct machine *m, const struct machine_outcome *outcome)
 	m->ended = true;
 	m->outcome = *outcome;
 	vcpu_set_stop(&m->vcpus);
-	machine_event(m, "ending", machine_end_name(outcome->end));
+	machine_event(m, EVENT_ENDING, machine_end_name(outcome->end));
 	loop_timer_cancel(m->loop, &m->timeout);
 	loop_timer_cancel(m->loop, &m->panic_silence);
 	machine_give_up_waiting_disks(m);
@@ -187,9 +188,8 @@ void machine_restart(struct machine *m, const char *detail)
 {
 	if (m->ended)
 		return;
-	log_info("reset: %s", detail);
 	vcpu_set_stop(&m->vcpus);
-	machine_event(m, "reset", detail);
+	machine_event(m, EVENT_RESET, detail);
 	machine_reset_services(m);
 	machine_quiesce(m, go_on_after_reset);
 }
@@ -208,7 +208,8 @@ static void handle_report(struct loop_task *task)
 	pthread_mutex_unlock(&m->report_lock);
 	machine_judge_panic(m, &outcome);
 	if (outcome.end == MACHINE_CRASH || outcome.end == MACHINE_PANIC)
-		machine_event(m, machine_end_name(outcome.end), outcome.detail);
+		machine_event(m, outcome.end == MACHINE_CRASH ? EVENT_CRASH : EVENT_PANIC,
+			      outcome.detail);
 	if (outcome.end != MACHINE_RESET || m->config->on_reset == CONFIG_RESET_EXIT) {
 		machine_stop(m, &outcome);
 		return;
@@ -351,6 +352,8 @@ static int build_host_part(struct machine *m, struct error *err)
 	if (r == 0)
 		r = loop_create(0, err, &m->loop);
 	if (r == 0)
+		machine_start_events(m);
+	if (r == 0)
 		r = mem_create(&mem_config, err, &m->mem);
 	if (r == 0)
 		r = kvm_create_vm(&m->kvm, err);
@@ -369,6 +372,9 @@ static int build(struct machine *m, struct error *err, enum exit_status *status)
 	 * In the order of whose fault a failure is: the user's files, the host, the guest's image.
 	 */
 	*status = STATUS_USAGE;
+	r = machine_create_events(m, err);
+	if (r < 0)
+		return r;
 	r = boot_open(&m->config->boot, err, &m->image);
 	if (r < 0)
 		return r;
@@ -425,6 +431,7 @@ int machine_create(const struct vm_config *config, struct error *err, enum exit_
 	bus_init(&m->mmio, "mmio", UINT64_MAX);
 	r = build(m, err, ret_status);
 	if (r < 0) {
+		machine_event(m, EVENT_FAILED, err->text);
 		machine_destroy(m);
 		return r;
 	}
@@ -451,6 +458,7 @@ int machine_run(struct machine *m, struct machine_outcome *ret_outcome, struct e
 		loop_timer_set(m->loop, &m->timeout, loop_now() + m->config->timeout_ns);
 	m->started_tsc = __rdtsc();
 	atomic_store(&m->started_at, loop_now());
+	machine_event(m, EVENT_RUNNING, NULL);
 	vcpu_set_run(&m->vcpus);
 	if (m->when_running)
 		m->when_running(m->when_running_ctx);
@@ -487,9 +495,11 @@ void machine_destroy(struct machine *m)
 	hv_test_device_destroy(m->hv_test);
 	hv_destroy(m->hv);
 	irqchip_finish(&m->irqchip);
+	machine_end_events(m);
 	loop_destroy(m->loop);
 	machine_destroy_services(m);
 	machine_destroy_control(m);
+	machine_destroy_events(m);
 	if (m->signals_open)
 		close(m->signals.fd);
 	boot_close(m->image);

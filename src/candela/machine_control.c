@@ -7,72 +7,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "candela/control.h"
 #include "candela/machine_services.h"
 #include "candela/machine_control.h"
+#include "candela/machine_events.h"
 #include "candela/machine_storage.h"
 #include "candela/result.h"
+#include "devices/char/console.h"
 #include "devices/pc/pm.h"
 #include "hv-enlight/hv.h"
 #include "vmm/config_json.h"
 #include "vmm/config_table.h"
 #include "vmm/config_tree.h"
 #include "vmm/json_build.h"
-
-/* --- Events. -------------------------------------------------------------------------------- */
-
-static struct json_object *real_time(void)
-{
-	struct timespec ts;
-	char text[40];
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	snprintf(text, sizeof(text), "%lld.%03ld", (long long)ts.tv_sec,
-		 ts.tv_nsec / (long)NSEC_PER_MSEC);
-	return json_object_new_double_s((double)ts.tv_sec, text);
-}
-
-/* NULL: nobody can hear it, or there is no memory for it. */
-static struct json_object *new_event(const struct machine *m, const char *event)
-{
-	struct json_object *o = m->control ? json_object_new_object() : NULL;
-
-	if (o && json_put_string(o, "event", event) == 0 &&
-	    json_put_string(o, "name", m->config->name) == 0 &&
-	    json_put(o, "time", real_time()) == 0)
-		return o;
-	json_object_put(o);
-	return NULL;
-}
-
-/* Takes it over, whether it is whole or not. */
-static void send_event(struct machine *m, struct json_object *event, int r)
-{
-	if (r == 0)
-		control_event(m->control, event);
-	else
-		json_object_put(event);
-}
-
-void machine_event(struct machine *m, const char *event, const char *detail)
-{
-	struct json_object *o = new_event(m, event);
-
-	if (o)
-		send_event(m, o, detail ? json_put(o, "detail", control_text(detail)) : 0);
-}
-
-void machine_event_with(struct machine *m, const char *event,
-			int (*put)(struct json_object *o, const void *ctx), const void *ctx)
-{
-	struct json_object *o = new_event(m, event);
-
-	if (o)
-		send_event(m, o, put(o, ctx));
-}
 
 static int put_place(struct json_object *o, const struct config_disk *disk, unsigned int lun)
 {
@@ -83,13 +32,11 @@ static int put_place(struct json_object *o, const struct config_disk *disk, unsi
 	return r < 0 ? r : json_put_integer(o, "lun", lun);
 }
 
-void machine_event_disk(struct machine *m, const char *event, const struct config_disk *disk,
+void machine_event_disk(struct machine *m, enum event_id id, const struct config_disk *disk,
 			unsigned int lun)
 {
-	struct json_object *o = new_event(m, event);
-
-	if (o)
-		send_event(m, o, put_place(o, disk, lun));
+	event(machine_sink(m), id, EVENT_TEXT("path", disk->path),
+	      EVENT_NUMBER("controller", disk->controller), EVENT_NUMBER("lun", lun));
 }
 
 /* --- status ---------------------------------------------------------------------------------- */
@@ -202,6 +149,8 @@ static int put_status(struct json_object *o, const struct machine *m)
 	if (r == 0 && m->serial_path)
 		r = json_put(o, "serial", control_text(m->serial_path));
 	if (r == 0)
+		r = json_put_integer(o, "consoles", console_client_count(m->console));
+	if (r == 0)
 		r = json_put_integer(o, "clients", control_client_count(m->control));
 	if (r == 0)
 		r = machine_put_services(o, m);
@@ -278,7 +227,7 @@ static void pause_machine(struct machine *m)
 	for (size_t i = 0; i < m->device_count; i++)
 		if (m->devices[i]->ops->pause && follows_pauses(m, m->devices[i]))
 			m->devices[i]->ops->pause(m->devices[i]);
-	machine_event(m, "paused", NULL);
+	machine_event(m, EVENT_PAUSED, NULL);
 }
 
 static void resume_machine(struct machine *m)
@@ -293,7 +242,7 @@ static void resume_machine(struct machine *m)
 	for (unsigned int i = 0; i < m->vcpus.count; i++)
 		vcpu_kick(&m->vcpus.vcpus[i]);
 	machine_resume_services(m);
-	machine_event(m, "resumed", NULL);
+	machine_event(m, EVENT_RESUMED, NULL);
 }
 
 static void run_pause(void *ctx, struct control_call *call, struct json_object *params)
@@ -384,7 +333,7 @@ static void answer_disk(struct control_call *call, int r, const struct error *er
 static void on_added(void *ctx, int r, const struct error *err, const struct unit *unit)
 {
 	if (r == 0)
-		machine_event_disk(unit->machine, "disk-added", unit->config, unit->lun);
+		machine_event_disk(unit->machine, EVENT_DISK_ADDED, unit->config, unit->lun);
 	answer_disk(ctx, r, err, unit);
 }
 
@@ -392,7 +341,7 @@ static void on_removed(void *ctx, int r, const struct error *err, const struct u
 {
 	/* One that was not closed well is gone all the same. */
 	if (!unit->scsi)
-		machine_event_disk(unit->machine, "disk-removed", unit->config, unit->lun);
+		machine_event_disk(unit->machine, EVENT_DISK_REMOVED, unit->config, unit->lun);
 	answer_disk(ctx, r, err, unit);
 }
 
@@ -456,10 +405,10 @@ static const char *const disk_remove_params[] = {"controller", "lun", NULL};
 static const struct control_method methods[] = {
 	{.name = "status", .run = run_status},
 	{.name = "counters", .run = run_counters},
-	{.name = "pause", .run = run_pause},
-	{.name = "resume", .run = run_resume},
-	{.name = "reset", .run = run_reset},
-	{.name = "kill", .run = run_kill},
+	{.name = "pause", .changes = true, .run = run_pause},
+	{.name = "resume", .changes = true, .run = run_resume},
+	{.name = "reset", .changes = true, .run = run_reset},
+	{.name = "kill", .changes = true, .run = run_kill},
 	{.name = "kvp.list", .run = machine_run_kvp_list},
 	{.name = "kvp.set", .run = machine_run_kvp_set, .params = machine_kvp_set_params},
 	{.name = "kvp.delete", .run = machine_run_kvp_delete, .params = machine_kvp_delete_params},
@@ -469,18 +418,47 @@ static const struct control_method methods[] = {
 	{.name = "nmi", .run = run_nmi, .params = nmi_params},
 	{.name = "cpus", .run = machine_run_cpus},
 	{.name = "cpus.set", .run = machine_run_cpus_set, .params = machine_cpus_set_params},
+	{.name = "kvp.set",
+	 .changes = true,
+	 .run = machine_run_kvp_set,
+	 .params = machine_kvp_set_params},
+	{.name = "kvp.delete",
+	 .changes = true,
+	 .run = machine_run_kvp_delete,
+	 .params = machine_kvp_delete_params},
+	{.name = "freeze",
+	 .changes = true,
+	 .run = machine_run_freeze,
+	 .params = machine_freeze_params},
+	{.name = "thaw", .changes = true, .run = machine_run_thaw},
+	{.name = "stop", .changes = true, .run = machine_run_stop, .params = machine_stop_params},
+	{.name = "console",
+	 .changes = true,
+	 .run = machine_run_console,
+	 .params = machine_console_params},
+	{.name = "console.break", .changes = true, .run = machine_run_console_break},
+	{.name = "reopen-log", .changes = true, .run = machine_run_reopen_log},
+	{.name = "nmi", .changes = true, .run = run_nmi, .params = nmi_params},
 	{.name = "memory", .run = machine_run_memory},
-	{.name = "memory.set", .run = machine_run_memory_set, .params = machine_memory_set_params},
+	{.name = "memory.set",
+	 .changes = true,
+	 .run = machine_run_memory_set,
+	 .params = machine_memory_set_params},
 	{.name = "memory.target",
+	 .changes = true,
 	 .run = machine_run_memory_target,
 	 .params = machine_memory_target_params},
-	{.name = "disk.add", .run = run_disk_add, .any_params = true},
-	{.name = "disk.remove", .run = run_disk_remove, .params = disk_remove_params},
-	{.name = "net.add", .run = machine_control_add_nic, .any_params = true},
+	{.name = "disk.add", .changes = true, .run = run_disk_add, .any_params = true},
+	{.name = "disk.remove",
+	 .changes = true,
+	 .run = run_disk_remove,
+	 .params = disk_remove_params},
+	{.name = "net.add", .changes = true, .run = machine_control_add_nic, .any_params = true},
 	{.name = "net.remove",
+	 .changes = true,
 	 .run = machine_control_remove_nic,
 	 .params = machine_control_nic_params},
-	{.name = "net.set", .run = machine_control_set_nic, .any_params = true},
+	{.name = "net.set", .changes = true, .run = machine_control_set_nic, .any_params = true},
 };
 
 static int open_socket(struct machine *m, const char *path, struct error *err)
@@ -496,6 +474,7 @@ static int open_socket(struct machine *m, const char *path, struct error *err)
 			.fd = m->control_socket.fd,
 			.methods = methods,
 			.method_count = ARRAY_SIZE(methods),
+			.requested = machine_note_request,
 			.ctx = m,
 		};
 
@@ -556,26 +535,35 @@ const char *machine_control_path(const struct machine *m)
 	return m->control ? m->control_socket.path : NULL;
 }
 
-static int put_end(struct json_object *o, const char *outcome, int status, const char *detail)
+struct end {
+	const char *outcome, *detail;
+	int status;
+};
+
+static int put_end(struct json_object *o, const void *ctx)
 {
-	int r = json_put_string(o, "outcome", outcome);
+	const struct end *end = ctx;
+	int r = json_put_string(o, "outcome", end->outcome);
 
 	if (r == 0)
-		r = json_put(o, "status", json_object_new_int(status));
-	return r < 0 ? r : json_put(o, "detail", control_text(detail));
+		r = json_put(o, "status", json_object_new_int(end->status));
+	return r < 0 ? r : json_put(o, "detail", control_text(end->detail));
 }
 
 void machine_announce_end(struct machine *m, const char *outcome, int status, const char *detail)
 {
+	const struct end end = {outcome, detail, status};
 	struct json_object *o;
 
-	if (!m || !m->control)
+	if (!m)
 		return;
-	o = new_event(m, "ended");
-	if (o)
-		send_event(m, o, put_end(o, outcome, status, detail));
+	machine_settle_events(m);
+	machine_event_with(m, EVENT_ENDED, put_end, &end);
+	machine_end_events(m);
+	if (!m->control)
+		return;
 	o = json_object_new_object();
-	if (o && put_end(o, outcome, status, detail) < 0) {
+	if (o && put_end(o, &end) < 0) {
 		json_object_put(o);
 		o = NULL;
 	}

@@ -16,6 +16,8 @@ void machine_control_add_nic(void *ctx, struct control_call *call, struct json_o
 void machine_control_remove_nic(void *ctx, struct control_call *call, struct json_object *params);
 void machine_control_set_nic(void *ctx, struct control_call *call, struct json_object *params);
 extern const char *const machine_control_nic_params[];
+/* What tells a network interface (struct nic, @ctx) from others. -ENOMEM. */
+int machine_control_put_nic(struct json_object *o, const void *ctx) must_check;
 /* The member "networks". */
 int machine_control_put_nics(struct json_object *o, const struct machine *m) must_check;
 

@@ -18,7 +18,7 @@ static const char *mode_name(const struct nic *nic)
 	return config_tree_find(&config_net_table, "mode", 4)->names[nic->config->mode];
 }
 
-static int put_identity(struct json_object *o, const void *ctx)
+int machine_control_put_nic(struct json_object *o, const void *ctx)
 {
 	const struct nic *nic = ctx;
 	char mac[18];
@@ -119,7 +119,7 @@ static int put_nic(struct json_object *array, const struct nic *nic)
 	else
 		json_object_put(counters);
 	if (r == 0)
-		r = put_identity(o, nic);
+		r = machine_control_put_nic(o, nic);
 	if (r == 0)
 		r = json_put_integer(o, "mtu", nic->mtu);
 	if (r == 0)
@@ -158,19 +158,19 @@ static void answer(struct control_call *call, int r, const struct error *err, co
 		return;
 	}
 	o = json_object_new_object();
-	machine_control_reply(call, o, o ? put_identity(o, nic) : -ENOMEM);
+	machine_control_reply(call, o, o ? machine_control_put_nic(o, nic) : -ENOMEM);
 }
 
 static void on_added(void *ctx, int r, const struct error *err, const struct nic *nic)
 {
 	if (r == 0)
-		machine_event_with(nic->machine, "net-added", put_identity, nic);
+		machine_event_with(nic->machine, EVENT_NET_ADDED, machine_control_put_nic, nic);
 	answer(ctx, r, err, nic);
 }
 
 static void on_removed(void *ctx, int r, const struct error *err, const struct nic *nic)
 {
-	machine_event_with(nic->machine, "net-removed", put_identity, nic);
+	machine_event_with(nic->machine, EVENT_NET_REMOVED, machine_control_put_nic, nic);
 	answer(ctx, r, err, nic);
 }
 
@@ -339,6 +339,6 @@ void machine_control_set_nic(void *ctx, struct control_call *call, struct json_o
 		control_refuse(call, CONTROL_REFUSED, err.text);
 		return;
 	}
-	machine_event_with(ctx, "net-changed", put_identity, nic);
+	machine_event_with(ctx, EVENT_NET_CHANGED, machine_control_put_nic, nic);
 	control_reply(call, json_object_new_object());
 }

@@ -7,6 +7,7 @@
 
 #include "candela/machine_internal.h"
 #include "devices/char/chardev.h"
+#include "devices/char/console.h"
 #include "devices/pc/debug_exit.h"
 #include "devices/pc/i8042.h"
 #include "devices/pc/pm.h"
@@ -75,7 +76,8 @@ static enum chardev_kind serial_kind(enum config_serial_kind kind)
 	return kinds[kind];
 }
 
-static int add_serial(struct machine *m, struct error *err)
+/* What the serial port is given: what it is configured to have, behind a console. */
+static int create_console(struct machine *m, struct error *err, struct chardev **ret)
 {
 	const struct chardev_config chardev_config = {
 		.kind = serial_kind(m->config->serial.kind),
@@ -83,6 +85,22 @@ static int add_serial(struct machine *m, struct error *err)
 		.quit = on_quit,
 		.quit_ctx = m,
 	};
+	struct console_config config = {.loop = m->loop, .size = m->config->scrollback};
+	int r = chardev_create(m->loop, &chardev_config, err, &config.inner);
+
+	if (r < 0)
+		return r;
+	r = console_create(&config, err, &m->console);
+	if (r < 0) {
+		chardev_destroy(config.inner);
+		return r;
+	}
+	*ret = console_chardev(m->console);
+	return 0;
+}
+
+static int add_serial(struct machine *m, struct error *err)
+{
 	struct serial_config config = {
 		.name = "com1",
 		.port = SERIAL_COM1_PORT,
@@ -95,7 +113,7 @@ static int add_serial(struct machine *m, struct error *err)
 
 	if (r < 0)
 		return r;
-	r = chardev_create(m->loop, &chardev_config, err, &config.chardev);
+	r = create_console(m, err, &config.chardev);
 	if (r < 0)
 		return r;
 	m->serial_path = chardev_path(config.chardev);

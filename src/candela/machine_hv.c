@@ -110,6 +110,12 @@ static void describe_crash(const struct hv_crash *crash, char *text, size_t size
 		*c = ' ';
 }
 
+static void ignore_crash(struct machine *m, const char *text)
+{
+	log_guest(&m->crash_log, LOG_WARNING, "%s", text);
+	machine_event(m, EVENT_CRASH_IGNORED, text);
+}
+
 static void on_hv_crash(void *ctx, const struct hv_crash *crash)
 {
 	struct machine *m = ctx;
@@ -119,7 +125,7 @@ static void on_hv_crash(void *ctx, const struct hv_crash *crash)
 	if (!panic)
 		describe_crash(crash, text, sizeof(text));
 	if (m->config->on_panic == CONFIG_PANIC_IGNORE)
-		log_guest(&m->crash_log, LOG_WARNING, "%s", text);
+		ignore_crash(m, text);
 	else if (panic)
 		machine_report(m, MACHINE_PANIC, 0, text);
 	else

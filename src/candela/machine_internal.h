@@ -16,6 +16,7 @@
 #include "vmm/bus.h"
 #include "vmm/cpuid.h"
 #include "vmm/device.h"
+#include "vmm/event.h"
 #include "vmm/irqchip.h"
 #include "vmm/kvm.h"
 #include "vmm/log.h"
@@ -28,11 +29,13 @@ struct json_object;
 struct hv;
 struct hv_test_device;
 struct serial;
+struct console;
 struct vmbus;
 struct rtc;
 struct pm;
 struct i8042;
 struct debug_exit;
+struct machine_events;
 struct machine_services;
 struct machine_cpu;
 struct machine_memory;
@@ -74,6 +77,7 @@ struct machine {
 	size_t device_count;
 	struct irqchip_line irq_serial, irq_rtc, irq_sci;
 	struct serial *serial;
+	struct console *console; /* before the serial port, which owns it */
 	const char *serial_path; /* what to open to get at it; NULL: nothing. The device's. */
 	struct pm *pm;
 
@@ -102,6 +106,7 @@ struct machine {
 	struct machine_outcome outcome;
 	struct error error; /* of a failure while running */
 
+	struct machine_events *events;        /* NULL: not made yet */
 	struct control_socket control_socket; /* its lock is held as long as the machine exists */
 	struct control *control;              /* NULL: there is no socket */
 
@@ -204,6 +209,11 @@ void machine_restart(struct machine *m, const char *detail);
 /* Lets the VPs run, unless there is a reason why they should not. */
 void machine_let_run(struct machine *m);
 
+/* machine_console.c: methods of the control socket, and their parameters' names. */
+void machine_run_console(void *ctx, struct control_call *call, struct json_object *params);
+void machine_run_console_break(void *ctx, struct control_call *call, struct json_object *params);
+extern const char *const machine_console_params[];
+
 /* machine_hotplug.c: disks that come and go while the VM runs; at other times -EBUSY. */
 struct unit;
 /* @r: 0, or -errno with @err; @unit is there until it returns. */
@@ -218,10 +228,13 @@ int machine_remove_disk(struct machine *m, unsigned int controller, unsigned int
 int machine_create_control(struct machine *m, struct error *err) must_check;
 /* Once the loop is gone. */
 void machine_destroy_control(struct machine *m);
-/* Tells whoever has subscribed; @detail may be NULL. */
-void machine_event(struct machine *m, const char *event, const char *detail);
+
+/* machine_events.c: what happens. Any thread; @detail may be NULL. */
+struct event_sink *machine_sink(const struct machine *m);
+void machine_event(struct machine *m, enum event_id id, const char *detail);
 /* One with more in it: @put adds that to it. */
-void machine_event_with(struct machine *m, const char *event,
+void machine_event_with(struct machine *m, enum event_id id,
 			int (*put)(struct json_object *o, const void *ctx), const void *ctx);
-void machine_event_disk(struct machine *m, const char *event, const struct config_disk *disk,
+/* machine_control.c */
+void machine_event_disk(struct machine *m, enum event_id id, const struct config_disk *disk,
 			unsigned int lun);

@@ -54,6 +54,7 @@ static int grow(void *ctx, uint64_t len, struct error *err)
 		return r;
 	}
 	mem_grow_done(m->mem, &region);
+	event(machine_sink(m), EVENT_MEMORY_ADDED, EVENT_NUMBER("bytes", region.len));
 	m->memory->slots++;
 	return 0;
 }
@@ -71,7 +72,7 @@ static void on_settled(void *ctx, const char *why)
 	snprintf(text, sizeof(text), "target of %llu MiB %s: the guest has %s%s%s",
 		 (unsigned long long)state.target >> 20, why ? "refused" : "reached", assigned,
 		 why ? "; " : "", why ? why : "");
-	machine_event(m, "memory", text);
+	machine_event(m, EVENT_MEMORY, text);
 }
 
 static const struct balloon_host_ops host_ops = {.grow = grow, .settled = on_settled};

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "candela/machine_control.h"
 #include "vmm/config_table.h"
 #include "vmm/config_tree.h"
 #include "vmm/net_plan.h"
@@ -168,6 +169,8 @@ static int add_nic(struct machine *m, unsigned int index, struct error *err)
 		r = machine_open_nic(nic, err);
 	if (r == 0)
 		r = machine_offer_nic(nic, err);
+	if (r == 0)
+		machine_event_with(m, EVENT_NET_ADDED, machine_control_put_nic, nic);
 	if (r < 0)
 		error_prefix(err, "networks[%u]", index);
 	return r;

@@ -20,7 +20,7 @@ static void on_heartbeat(void *ctx)
 
 	/* Not while it is being made or taken apart. */
 	if (m->services && m->services->heartbeat && !m->ended)
-		machine_event(m, "heartbeat", ic_heartbeat_state_name(m->services->heartbeat));
+		machine_event(m, EVENT_HEARTBEAT, ic_heartbeat_state_name(m->services->heartbeat));
 }
 
 static uint64_t reference_time(void *ctx)
@@ -56,7 +56,7 @@ static int create_timesync(struct machine *m, struct error *err)
 
 static void on_expired(void *ctx)
 {
-	machine_event(ctx, "freeze-expired", NULL);
+	machine_event(ctx, EVENT_FREEZE_EXPIRED, NULL);
 }
 
 static int create_vss(struct machine *m, struct error *err)

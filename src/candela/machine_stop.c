@@ -75,7 +75,11 @@ static void on_done(void *ctx, int result)
 
 	s->stop_waiters = NULL;
 	if (result == 0)
-		machine_event(s->machine, "stop-accepted", NULL);
+		machine_event(s->machine, EVENT_STOP_ACCEPTED, action_name(s->stop_kind));
+	else if (result == -EREMOTEIO || result == -EOPNOTSUPP)
+		machine_event(s->machine, EVENT_STOP_REFUSED,
+			      result == -EREMOTEIO ? "the guest refuses"
+						   : "the guest's driver is too old");
 	while (waiter) {
 		struct stop_waiter *next = waiter->next;
 
@@ -135,6 +139,7 @@ static void ask(struct machine_services *s, struct control_call *call,
 		request->ctx = s;
 		/* There is none pending. */
 		(void)!ic_shutdown_ask(s->shutdown, request);
+		machine_event(s->machine, EVENT_STOP_ASKED, action_name(s->stop_kind));
 	}
 }
 

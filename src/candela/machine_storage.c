@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "candela/machine_storage.h"
 #include "vmm/config_table.h"
@@ -29,7 +30,8 @@ static void pause_vm(struct loop_task *task)
 		  "%s: no space left on the host; the VM is paused until there is some",
 		  unit->config->path);
 	vcpu_set_stop(&m->vcpus);
-	machine_event_disk(m, "no-space", unit->config, unit->lun);
+	machine_event_disk(m, EVENT_NO_SPACE, unit->config, unit->lun);
+	loop_timer_cancel(m->loop, &s->relief);
 	if (!s->retry.next)
 		loop_timer_set(m->loop, &s->retry, loop_now() + RETRY_NS);
 }
@@ -61,6 +63,14 @@ static void on_retry(struct loop_timer *timer)
 		if (s->units[i]->state == UNIT_READY)
 			loop_post(s->units[i]->loop, &s->units[i]->retry_task);
 	machine_let_run(s->machine);
+	loop_timer_set(s->machine->loop, &s->relief, loop_now() + RETRY_NS);
+}
+
+/* Nothing has lacked space since it was tried again. */
+static void on_relief(struct loop_timer *timer)
+{
+	machine_event(container_of(timer, struct machine_storage, relief)->machine, EVENT_SPACE,
+		      NULL);
 }
 
 /* --- Creation. ----------------------------------------------------------------------------- */
@@ -88,6 +98,17 @@ static enum block_cache cache_of(const struct config_disk *disk)
 	return caches[disk->cache];
 }
 
+/* On the disk's loop. */
+static void on_failed(void *ctx, bool reading, int error)
+{
+	const struct unit *unit = ctx;
+
+	event(machine_sink(unit->machine), EVENT_DISK_ERROR, EVENT_TEXT("path", unit->config->path),
+	      EVENT_NUMBER("controller", unit->config->controller), EVENT_NUMBER("lun", unit->lun),
+	      EVENT_TEXT("operation", reading ? "read" : "write"),
+	      EVENT_TEXT("detail", strerrordesc_np(-error)));
+}
+
 static int open_disk(struct unit *unit, struct error *err)
 {
 	const struct config_disk *disk = unit->config;
@@ -108,7 +129,7 @@ static int open_disk(struct unit *unit, struct error *err)
 		.stop = on_stop,
 		.ctx = unit,
 	};
-	struct scsi_config scsi = {0};
+	struct scsi_config scsi = {.failed = on_failed, .ctx = unit};
 	int r = block_open(&config, unit->loop, err, &unit->block);
 
 	if (r < 0)
@@ -201,7 +222,11 @@ static int add_disk(struct machine *m, size_t index, struct error *err)
 
 	if (r == 0)
 		r = machine_add_unit(m, disk, config_disk_lun(m->config, index), err, &unit);
-	return r < 0 ? r : machine_open_unit(unit, err);
+	if (r == 0)
+		r = machine_open_unit(unit, err);
+	if (r == 0)
+		machine_event_disk(m, EVENT_DISK_ADDED, disk, unit->lun);
+	return r;
 }
 
 int machine_alloc_storage(struct machine *m, struct error *err)
@@ -215,6 +240,7 @@ int machine_alloc_storage(struct machine *m, struct error *err)
 		return error_set(err, -ENOMEM, "out of memory");
 	m->storage->machine = m;
 	m->storage->retry.fired = on_retry;
+	m->storage->relief.fired = on_relief;
 	return 0;
 }
 
@@ -251,6 +277,7 @@ void machine_give_up_waiting_disks(struct machine *m)
 	if (!s)
 		return;
 	loop_timer_cancel(m->loop, &s->retry);
+	loop_timer_cancel(m->loop, &s->relief);
 	for (size_t i = 0; i < s->unit_count; i++)
 		if (s->units[i]->state == UNIT_READY)
 			loop_post(s->units[i]->loop, &s->units[i]->give_up_task);

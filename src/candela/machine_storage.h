@@ -55,7 +55,8 @@ struct machine_storage {
 	unsigned int removing; /* controllers that are on their way out */
 	void (*removed)(struct machine *m);
 
-	struct loop_timer retry; /* armed while the VM is paused */
+	struct loop_timer retry;  /* armed while the VM is paused */
+	struct loop_timer relief; /* armed from then on until it is known to go on */
 	struct log_limit log;
 };
 

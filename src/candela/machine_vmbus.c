@@ -37,6 +37,7 @@ int machine_create_vmbus(struct machine *m, struct error *err)
 		.hv = m->hv,
 		.vp_count = m->config->cpus.count,
 		.max_version = max_version(m->config->hyperv.vmbus_version),
+		.events = machine_sink(m),
 	};
 
 	if (!m->config->hyperv.vmbus || !m->hv ||

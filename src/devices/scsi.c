@@ -101,6 +101,9 @@ void scsi_finish_result(struct scsi_request *req, int result)
 {
 	bool reading = req->block.op == BLOCK_READ;
 
+	/* -EINVAL is the guest's doing. */
+	if (result && result != -EINVAL && req->device->failed)
+		req->device->failed(req->device->failed_ctx, reading, result);
 	switch (-result) {
 	case 0:
 		scsi_good(req);
@@ -424,6 +427,8 @@ int scsi_create(const struct scsi_config *config, uint8_t type, const struct scs
 		device->first[commands[i].opcode] = (uint8_t)(i + 1);
 	device->type = type;
 	device->block = config->block;
+	device->failed = config->failed;
+	device->failed_ctx = config->ctx;
 	device->write_cache = type == SCSI_TYPE_DISK;
 	device->reservations.legacy = -1;
 	device->waiting_end = &device->waiting;

@@ -85,6 +85,12 @@ struct scsi_config {
 	struct block *block;
 	/* What tells the unit from others; zero: @block's id, or failing that its name's hash. */
 	uint8_t id[16];
+	/*
+	 * The host has failed a request with @error (-errno), @reading or not; may be NULL. On the
+	 * unit's loop.
+	 */
+	void (*failed)(void *ctx, bool reading, int error);
+	void *ctx;
 	const char *serial; /* printable, at most 32 characters; NULL: @id in hexadecimal */
 };
 

@@ -73,6 +73,8 @@ struct scsi_device {
 	uint8_t first[256]; /* row of an operation code, plus 1; 0: there is none */
 
 	struct block *block;
+	void (*failed)(void *ctx, bool reading, int error); /* may be NULL */
+	void *failed_ctx;
 	uint8_t type; /* SCSI_TYPE_* */
 	uint8_t id[16];
 	char serial[SCSI_SERIAL_MAX + 1];

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -76,7 +77,13 @@ static bool send_message(void *ctx, unsigned int vp, unsigned int sint, const vo
 
 static void on_connected(void *ctx, const struct vmbus_connection *connection)
 {
-	connect_legacy(ctx, connection);
+	struct vmbus *bus = ctx;
+	char version[16];
+
+	connect_legacy(bus, connection);
+	snprintf(version, sizeof(version), "%u.%u", connection->version >> 16,
+		 connection->version & 0xffff);
+	event(bus->events, EVENT_VMBUS_CONNECTED, EVENT_TEXT("version", version));
 }
 
 static void on_disconnected(void *ctx)
@@ -90,6 +97,7 @@ static void on_disconnected(void *ctx)
 	bus->interrupt_page = NULL;
 	if (bus->tl)
 		bus->tl->disconnected(bus->tl_ctx);
+	event_emit(bus->events, EVENT_VMBUS_DISCONNECTED, NULL, 0);
 }
 
 static int on_tl_connect(void *ctx, uint32_t id, const struct vmbus_guid *endpoint,
@@ -198,6 +206,7 @@ int vmbus_create(const struct vmbus_config *config, struct error *err, struct vm
 		return error_set(err, -ENOMEM, "out of memory");
 	bus->loop = config->loop;
 	bus->mem = config->mem;
+	bus->events = config->events;
 	bus->devices.prev = bus->devices.next = &bus->devices;
 	r = create_parts(bus, config);
 	if (r < 0) {

@@ -11,6 +11,7 @@
 #include "vmbus/server.h"
 #include "vmbus/transport.h"
 #include "vmm/error.h"
+#include "vmm/event.h"
 #include "vmm/loop.h"
 
 struct vmbus;
@@ -20,7 +21,8 @@ struct vmbus_config {
 	struct mem *mem;
 	struct hv *hv; /* its guest must have a SynIC */
 	unsigned int vp_count;
-	uint32_t max_version; /* VMBUS_VERSION(): 0 for the highest there is */
+	uint32_t max_version;      /* VMBUS_VERSION(): 0 for the highest there is */
+	struct event_sink *events; /* NULL: nobody wants to know */
 };
 
 int vmbus_create(const struct vmbus_config *config, struct error *err,

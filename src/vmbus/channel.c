@@ -244,16 +244,22 @@ static void begin_ending(struct channel *ch)
 	device->ops->close(device->ctx, ch);
 }
 
+static void say_broken(struct channel *ch, const char *why)
+{
+	log_guest(&ch->device->log, LOG_WARNING, "%s: channel %u: %s; the channel is dead",
+		  ch->device->config.ops->name, ch->index, why);
+	channel_event(ch, EVENT_CHANNEL_BROKEN, why);
+}
+
 static void fail(struct channel *ch, int why)
 {
 	counter_add_shared(&ch->device->counters.failures, 1);
-	if (why != -ECANCELED)
-		log_guest(&ch->device->log, LOG_WARNING,
-			  "%s: channel %u: the guest broke the protocol (%s); the channel is dead",
-			  ch->device->config.ops->name, ch->index,
-			  why == -EPROTO     ? "corrupt ring"
-			  : why == -EMSGSIZE ? "packet too long, or ring too small"
-					     : "bad packet");
+	if (why == -EPROTO)
+		say_broken(ch, "the guest broke the protocol (corrupt ring)");
+	else if (why == -EMSGSIZE)
+		say_broken(ch, "the guest broke the protocol (packet too long, or ring too small)");
+	else if (why != -ECANCELED)
+		say_broken(ch, "the guest broke the protocol (bad packet)");
 	begin_ending(ch);
 }
 
@@ -359,8 +365,7 @@ void channel_fail(struct channel *ch, const char *why)
 {
 	if (ch->state != CHANNEL_OPEN)
 		return;
-	log_guest(&ch->device->log, LOG_WARNING, "%s: channel %u: %s; the channel is dead",
-		  ch->device->config.ops->name, ch->index, why);
+	say_broken(ch, why);
 	ch->failing = -ECANCELED;
 	later(ch);
 }

@@ -24,6 +24,7 @@
 #include "vmbus/gpadl.h"
 #include "vmbus/guid.h"
 #include "vmbus/ring.h"
+#include "vmm/event.h"
 #include "vmm/loop.h"
 #include "vmm/mem.h"
 
@@ -169,6 +170,9 @@ struct channel_hold {
 
 void channel_hold(struct channel *channel, struct channel_hold *hold, uint32_t handle);
 void channel_release(struct channel_hold *hold);
+
+/* Where what happens on the channel's bus is told; NULL: nobody wants to know. Any thread. */
+struct event_sink *channel_events(const struct channel *channel);
 
 /* Of all channels of the device, for the life of the device; readable from any thread. */
 struct channel_counters {

@@ -107,6 +107,7 @@ struct vmbus {
 	struct mem *mem;
 	struct transport *transport;
 	struct vmbus_server *server;
+	struct event_sink *events;        /* NULL: nobody wants to know */
 	struct vmbus_device devices;      /* sentinel */
 	_Atomic uint64_t *interrupt_page; /* of old protocols */
 	int legacy_eventfd;               /* for their one event connection */
@@ -123,6 +124,9 @@ void device_released(struct vmbus *bus, struct channel *channel);
 void device_revoke_sub_channels(struct vmbus_device *device);
 void device_primary_closed(struct vmbus_device *device);
 void device_destroy(struct vmbus_device *device);
+
+/* Any thread: something has happened to a channel; @why may be NULL. */
+void channel_event(const struct channel *channel, enum event_id id, const char *why);
 
 /* channel_open.c: and of channels. */
 void channel_init(struct channel *channel, struct vmbus_device *device, unsigned int index);

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -86,6 +87,7 @@ void channel_start_open(struct channel *ch, const struct vmbus_open *open)
 		r = connect_event(ch);
 	if (r < 0) {
 		take_apart(ch);
+		channel_event(ch, EVENT_CHANNEL_REFUSED, strerrordesc_np(-r));
 		vmbus_offer_opened(&ch->offer, VMBUS_STATUS_INSUFFICIENT_RESOURCES);
 		return;
 	}
@@ -100,12 +102,30 @@ static void run_start(struct loop_task *task)
 	loop_post(ch->device->bus->loop, &ch->started_task);
 }
 
+struct event_sink *channel_events(const struct channel *ch)
+{
+	return ch->device->bus->events;
+}
+
+void channel_event(const struct channel *ch, enum event_id id, const char *why)
+{
+	const struct event_field fields[] = {
+		EVENT_TEXT("device", ch->device->config.ops->name),
+		EVENT_NUMBER("channel", ch->index),
+		EVENT_TEXT("detail", why),
+	};
+
+	event_emit(ch->device->bus->events, id, fields, why ? 3 : 2);
+}
+
 static void run_started(struct loop_task *task)
 {
 	struct channel *ch = container_of(task, struct channel, started_task);
 
 	if (ch->start_result < 0)
 		take_apart(ch);
+	channel_event(ch, ch->start_result < 0 ? EVENT_CHANNEL_REFUSED : EVENT_CHANNEL_OPENED,
+		      NULL);
 	vmbus_offer_opened(&ch->offer,
 			   ch->start_result < 0 ? VMBUS_STATUS_UNSUCCESSFUL : VMBUS_STATUS_SUCCESS);
 }
@@ -130,6 +150,7 @@ static void run_stopped(struct loop_task *task)
 	struct channel *ch = container_of(task, struct channel, stopped_task);
 
 	take_apart(ch);
+	channel_event(ch, EVENT_CHANNEL_CLOSED, NULL);
 	if (ch->index == 0)
 		device_primary_closed(ch->device);
 	vmbus_offer_closed(&ch->offer);

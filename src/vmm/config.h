@@ -246,6 +246,7 @@ struct vm_config {
 	struct config_memory memory;
 	struct boot_config boot;
 	struct config_serial serial;
+	uint64_t scrollback; /* bytes of serial output that are kept */
 	const struct config_disk *disks;
 	size_t disk_count;
 	const struct config_net *nets;
@@ -258,8 +259,9 @@ struct vm_config {
 	enum config_on_panic on_panic;
 	bool debug_exit; /* isa-debug-exit at LAYOUT_PORT_DEBUGEXIT */
 	bool pvpanic;
-	uint64_t timeout_ns; /* 0: none */
-	const char *result;  /* NULL: none */
+	uint64_t timeout_ns;   /* 0: none */
+	const char *result;    /* NULL: none */
+	const char *event_log; /* NULL: none */
 	struct config_control control;
 };
 

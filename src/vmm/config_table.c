@@ -352,6 +352,18 @@ static const struct config_row vm_rows[] = {
 		.group = CONFIG_GROUP_DEVICES,
 	},
 	{
+		.key = "scrollback",
+		CONFIG_AT_SIZE(VM, scrollback),
+		.min = KiB(4),
+		.max = MiB(16),
+		.step = KiB(4),
+		.preset = "64K",
+		.option = "scrollback",
+		.metavar = "SIZE",
+		.help = "latest output of the serial console that is kept for \"candela console\"",
+		.group = CONFIG_GROUP_DEVICES,
+	},
+	{
 		.key = "vsock",
 		CONFIG_AT_PATH(VM, vsock),
 		.option = "vsock",
@@ -514,6 +526,15 @@ static const struct config_row vm_rows[] = {
 		.group = CONFIG_GROUP_END,
 	},
 	{
+		.key = "event-log",
+		CONFIG_AT_PATH(VM, event_log),
+		.option = "event-log",
+		.metavar = "FILE",
+		.help = "file to which everything that happens to the VM is appended, a JSON "
+			"object a line",
+		.group = CONFIG_GROUP_END,
+	},
+	{
 		.key = "control",
 		CONFIG_AT_CONTROL(VM, control),
 		.preset = "auto",
@@ -555,7 +576,7 @@ static const struct config_row cli_rows[] = {
 		.option = "detach",
 		.letter = 'd',
 		.help = "leave the VM running in the background once it has started; its serial "
-			"console goes to a pseudo-terminal instead of stdio",
+			"console is for \"candela console\" instead of stdio",
 		.group = CONFIG_GROUP_PROGRAM,
 		.verbs = CONFIG_VERB_RUN,
 	},

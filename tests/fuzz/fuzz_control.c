@@ -6,6 +6,8 @@
  *   - whatever is answered is a line of JSON, a version 2.0 object with an id and either a result
  *     or an error, or an event;
  *   - another client is served all the same, and clients that leave are forgotten.
+ *
+ * A connection may be handed over to a console, which what follows is typed into.
  */
 #include <errno.h>
 #include <poll.h>
@@ -17,6 +19,7 @@
 #include <unistd.h>
 
 #include "candela/control.h"
+#include "devices/char/console.h"
 #include "vmm/json_scan.h"
 
 #define PASSES 4 /* of the loop without news: nothing more comes */
@@ -29,6 +32,7 @@ static struct sockaddr_un address = {.sun_family = AF_UNIX};
 static socklen_t address_len;
 static struct control_call *later[CONTROL_CALLS_MAX];
 static unsigned int later_count;
+static struct console *console;
 
 static void require(bool truth, const char *what, const char *detail)
 {
@@ -75,6 +79,26 @@ static void run_tell(void *ctx, struct control_call *call, struct json_object *p
 	control_reply(call, json_object_new_object());
 }
 
+static void take(void *arg, int fd, const char *early, size_t len)
+{
+	const struct console_options *options = arg;
+
+	if (fd >= 0)
+		console_attach(console, fd, options, early, len);
+}
+
+static void run_stream(void *ctx, struct control_call *call, struct json_object *params)
+{
+	static struct console_options options = {.lines = CONSOLE_LINES_ALL};
+
+	struct json_object *result = json_object_new_object();
+
+	if (control_hand_over(call, result, take, &options))
+		return;
+	json_object_put(result);
+	control_refuse(call, CONTROL_REFUSED, "not now");
+}
+
 static const char *const say_params[] = {"number", "word", NULL};
 
 static const struct control_method methods[] = {
@@ -83,6 +107,7 @@ static const struct control_method methods[] = {
 	{.name = "refuse", .run = run_refuse},
 	{.name = "later", .run = run_later},
 	{.name = "tell", .run = run_tell},
+	{.name = "stream", .run = run_stream},
 };
 
 /* --- The loop, for a while. ----------------------------------------------------------------- */
@@ -184,6 +209,34 @@ static void check_other(void)
 	close(fd);
 }
 
+/* A guest that takes what it is given. */
+static size_t on_input(void *ctx, const uint8_t *data, size_t len)
+{
+	return len;
+}
+
+static bool on_break(void *ctx)
+{
+	return true;
+}
+
+static void on_written(void *ctx)
+{
+}
+
+static void create_console(void)
+{
+	static const struct chardev_user user = {
+		.input = on_input, .input_break = on_break, .written = on_written};
+	const struct chardev_config inner = {.kind = CHARDEV_NULL};
+	struct console_config config = {.loop = loop, .size = CONSOLE_SIZE_MIN};
+	struct error err;
+
+	require(chardev_create(loop, &inner, &err, &config.inner) == 0, "chardev", err.text);
+	require(console_create(&config, &err, &console) == 0, "console", err.text);
+	chardev_start(console_chardev(console), &user, NULL);
+}
+
 static void create(void)
 {
 	struct control_config config = {.methods = methods, .method_count = ARRAY_SIZE(methods)};
@@ -197,6 +250,7 @@ static void create(void)
 	require(getsockname(config.fd, (struct sockaddr *)&address, &address_len) == 0, "name", "");
 	require(listen(config.fd, 8) == 0, "listen", "");
 	require(control_create(&config, &err, &control) == 0, "control", err.text);
+	create_console();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -226,5 +280,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		close(fd);
 	run_loop(-1);
 	require(control_client_count(control) == 0 || size > CONTROL_LINE_MAX, "not forgotten", "");
+	require(console_client_count(console) == 0 || size > CONTROL_LINE_MAX, "still typed", "");
 	return 0;
 }

@@ -40,7 +40,18 @@ with open(os.path.join(HERE, '../../.clang-format'), encoding='utf-8') as layout
     GOOD['.clang-format'] = layout.read()
 
 # A lint test, files that differ from the good ones (None: not there), and a part of what it must say.
+EVENT_C = SPDX + '#include "vmm/event.h"\n\t[EVENT_RUNNING] = {"running", EVENT_INFO, false},\n'
+EVENT_H = SPDX + '#pragma once\n\tEVENT_RUNNING,\n'
+EVENT_DOCS = '\n## The events\n| `%s` | info | %s| x |\n\n## The log\'s file\n'
+
 BAD = [
+    ('events', {'src/vmm/event.c': EVENT_C, 'src/vmm/event.h': EVENT_H}, 'no row that says'),
+    ('events', {'src/vmm/event.c': EVENT_C, 'src/vmm/event.h': EVENT_H, 'docs/events.md': EVENT_DOCS % ('running', '')},
+     'nobody makes EVENT_RUNNING'),
+    ('events', {'src/vmm/event.c': EVENT_C, 'src/vmm/event.h': EVENT_H + '\tEVENT_PAUSED,\n',
+                'docs/events.md': EVENT_DOCS % ('running', '')}, 'and 2 events in event.h'),
+    ('events', {'src/vmm/event.c': EVENT_C, 'src/vmm/event.h': EVENT_H,
+                'docs/events.md': EVENT_DOCS % ('running', 'guest ')}, 'does not have'),
     ('includes', {'src/vmm/mem.c': SPDX + '#include "devices/storvsp.h"\n'}, 'vmm may not include devices'),
     ('includes', {'src/vmbus/ring.h': SPDX + '#include "hv-enlight/synic.h"\n'}, 'vmbus may not include hv-enlight'),
     ('includes', {'src/devices/scsi.c': SPDX + '#include "devices/storvsp.h"\n'}, 'includes a frontend'),

@@ -75,6 +75,11 @@ void vmbus_device_offer_sub_channels(struct vmbus_device *device, unsigned int c
 	device->offered = max_of(device->offered, count);
 }
 
+struct event_sink *channel_events(const struct channel *ch)
+{
+	return NULL;
+}
+
 const struct channel_counters *vmbus_device_counters(const struct vmbus_device *device)
 {
 	return &device->counters;

@@ -125,14 +125,34 @@ START_TEST(paused)
 	ic_guest_start(&g, IC_VERSION(3, 0));
 	ck_assert(answer(0));
 	ic_heartbeat_pause(h);
-	ck_assert_str_eq(ic_heartbeat_state_name(h), "paused");
+	ck_assert_str_eq(ic_heartbeat_state_name(h), "ok");
+	ck_assert(ic_guest_until(&g, is_lost, NULL));
+	ck_assert_uint_eq(g.channel->sent, g.taken);
 	ic_guest_run(&g, 20);
 	ck_assert_uint_eq(g.channel->sent, g.taken);
-	ck_assert_str_eq(ic_heartbeat_state_name(h), "paused");
+	ck_assert_str_eq(ic_heartbeat_state_name(h), "lost");
 	ic_heartbeat_resume(h);
-	ck_assert_str_eq(ic_heartbeat_state_name(h), "none");
+	ck_assert_str_eq(ic_heartbeat_state_name(h), "lost");
 	ck_assert(answer(0));
 	ck_assert_str_eq(ic_heartbeat_state_name(h), "ok");
+}
+END_TEST
+
+/* One that goes on in time was never lost; a driver that is not there is not missed. */
+START_TEST(paused_for_a_moment)
+{
+	create(NSEC_PER_MSEC, 3600 * NSEC_PER_SEC);
+	ic_heartbeat_pause(h);
+	ic_guest_run(&g, 20);
+	ck_assert_str_eq(ic_heartbeat_state_name(h), "none");
+	ic_heartbeat_resume(h);
+	ic_guest_start(&g, IC_VERSION(3, 0));
+	ck_assert(answer(0));
+	ic_heartbeat_pause(h);
+	ic_guest_run(&g, 20);
+	ic_heartbeat_resume(h);
+	ck_assert_str_eq(ic_heartbeat_state_name(h), "ok");
+	ck_assert_uint_eq(changes, 1);
 }
 END_TEST
 
@@ -148,6 +168,7 @@ int main(void)
 	tcase_add_test(tc, lost_and_found);
 	tcase_add_test(tc, driver_goes);
 	tcase_add_test(tc, paused);
+	tcase_add_test(tc, paused_for_a_moment);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

@@ -39,6 +39,7 @@ enum chardev_kind {
 #define CHARDEV_ESCAPE_LITERAL 'a'  /* sends Ctrl-A (so does Ctrl-A itself) */
 #define CHARDEV_ESCAPE_BREAK   'b'  /* sends a break */
 #define CHARDEV_ESCAPE_HELP    'h'  /* prints this list (so does '?') */
+#define CHARDEV_ESCAPE_DETACH  'd'  /* of a client: leaves the VM alone (so does 'x') */
 
 /*
  * Output that a pseudo-terminal or a socket keeps while nobody is attached; the latest bytes win
@@ -52,6 +53,9 @@ struct chardev_config {
 	/* CHARDEV_STDIO: somebody typed Ctrl-A x. May be NULL. On the loop's thread. */
 	void (*quit)(void *ctx);
 	void *quit_ctx;
+	/* CHARDEV_STDIO of a client, not of the VM itself: Ctrl-A d quits, too. */
+	bool client;
+	bool output_only; /* CHARDEV_STDIO: stdin is left alone */
 };
 
 /* All written on the loop's thread. */
@@ -64,7 +68,7 @@ struct chardev_counters {
 	struct counter refused;   /* unix: clients turned away */
 };
 
-/* The user's side, all mandatory. Called on the loop's thread, never from inside chardev_*(). */
+/* The user's side. Called on the loop's thread, never from inside chardev_*(). */
 struct chardev_user {
 	/*
 	 * Takes some of @len > 0 bytes and returns how many. After taking fewer than @len the user
@@ -75,6 +79,9 @@ struct chardev_user {
 	bool (*input_break)(void *ctx);
 	/* The bytes of a chardev_write() that returned false are done with. */
 	void (*written)(void *ctx);
+	/* Optional, CHARDEV_STDIO: no input comes any more; and output will never be taken. */
+	void (*input_ended)(void *ctx);
+	void (*output_ended)(void *ctx);
 };
 
 /* Nothing is read, written or accepted before chardev_start(). */

@@ -27,6 +27,12 @@ static const char help_text[] = "\r\n"
 				"Ctrl-A a  send Ctrl-A\r\n"
 				"Ctrl-A h  this help\r\n";
 
+static const char client_help_text[] = "\r\n"
+				       "Ctrl-A d  detach: the virtual machine goes on\r\n"
+				       "Ctrl-A b  send a break\r\n"
+				       "Ctrl-A a  send Ctrl-A\r\n"
+				       "Ctrl-A h  this help\r\n";
+
 struct stdio {
 	struct chardev cd;
 	struct chardev_io in;
@@ -45,6 +51,7 @@ struct stdio {
 	size_t waiting_len;
 	void (*quit)(void *ctx);
 	void *quit_ctx;
+	bool client;
 };
 
 static struct stdio *to_stdio(struct chardev *cd)
@@ -66,7 +73,11 @@ static void write_help(struct stdio *s)
 	if (s->out_failed)
 		return;
 	s->help_writing = true;
-	chardev_io_write(&s->out, (const uint8_t *)help_text, sizeof(help_text) - 1);
+	if (s->client)
+		chardev_io_write(&s->out, (const uint8_t *)client_help_text,
+				 sizeof(client_help_text) - 1);
+	else
+		chardev_io_write(&s->out, (const uint8_t *)help_text, sizeof(help_text) - 1);
 }
 
 /* EPIPE and its like stay, so output is given up; others (ENOSPC) may pass. */
@@ -77,8 +88,11 @@ static void output_failed(struct stdio *s, int error, size_t lost)
 	if (counter_get(&s->cd.counters.errors) == 1)
 		log_warning("stdio: cannot write the guest's output: %s; it is discarded",
 			    strerrordesc_np(-error));
-	if (error == -EPIPE || error == -EBADF || error == -ENXIO)
-		s->out_failed = true;
+	if (error != -EPIPE && error != -EBADF && error != -ENXIO)
+		return;
+	s->out_failed = true;
+	if (s->cd.user && s->cd.user->output_ended)
+		s->cd.user->output_ended(s->cd.user_ctx);
 }
 
 static bool stdio_write(struct chardev *cd, const uint8_t *data, size_t len)
@@ -128,6 +142,13 @@ static void output_done(struct chardev_io *io, int res)
 
 /* --- Input. -------------------------------------------------------------------------------- */
 
+static bool quit(struct stdio *s)
+{
+	if (s->quit)
+		s->quit(s->quit_ctx);
+	return true;
+}
+
 /* The byte after an escape. False: the user has no room for what it means. */
 static bool escape_command(struct stdio *s, uint8_t byte)
 {
@@ -139,10 +160,10 @@ static bool escape_command(struct stdio *s, uint8_t byte)
 		return chardev_push_input(&s->cd, &escape, 1) == 1;
 	case CHARDEV_ESCAPE_BREAK:
 		return chardev_push_break(&s->cd);
+	case CHARDEV_ESCAPE_DETACH:
+		return !s->client || quit(s);
 	case CHARDEV_ESCAPE_QUIT:
-		if (s->quit)
-			s->quit(s->quit_ctx);
-		return true;
+		return quit(s);
 	case CHARDEV_ESCAPE_HELP:
 	case '?':
 		s->help_wanted = true;
@@ -190,6 +211,13 @@ static bool deliver(struct stdio *s)
 	return true;
 }
 
+static void end_input(struct stdio *s)
+{
+	s->input_ended = true;
+	if (s->cd.user && s->cd.user->input_ended)
+		s->cd.user->input_ended(s->cd.user_ctx);
+}
+
 static void read_more(struct stdio *s)
 {
 	if (s->cd.closing || s->input_ended || s->in.busy)
@@ -228,7 +256,7 @@ static void input_done(struct chardev_io *io, int res)
 	}
 	if (res < 0)
 		counter_add(&s->cd.counters.errors, 1);
-	s->input_ended = true;
+	end_input(s);
 }
 
 static void stdio_input_resume(struct chardev *cd)
@@ -295,7 +323,8 @@ int chardev_stdio_create(struct loop *loop, const struct chardev_config *config,
 	s->foreground.fired = foreground_fired;
 	s->quit = config->quit;
 	s->quit_ctx = config->quit_ctx;
-	s->input_ended = fcntl(STDIN_FILENO, F_GETFD) < 0;
+	s->client = config->client;
+	s->input_ended = config->output_only || fcntl(STDIN_FILENO, F_GETFD) < 0;
 	s->out_failed = fcntl(STDOUT_FILENO, F_GETFD) < 0;
 	if (!s->input_ended && isatty(STDIN_FILENO)) {
 		r = tty_acquire(STDIN_FILENO, err);

@@ -13,7 +13,7 @@
 struct ic_heartbeat {
 	struct ic ic;
 	struct ic_heartbeat_config config;
-	struct loop_timer timer; /* armed while the driver is there and the VM is not paused */
+	struct loop_timer timer; /* armed while the driver is there */
 	bool paused;
 	enum ic_heartbeat_state state;
 	uint32_t applications; /* enum ic_application_state, or what the guest says */
@@ -47,7 +47,10 @@ static void on_timer(struct loop_timer *timer)
 
 	if (loop_now() - h->heard_ns >= h->config.lost_ns)
 		set(h, IC_HEARTBEAT_LOST, h->applications);
-	beat(h);
+	if (!h->paused)
+		beat(h);
+	else if (h->state != IC_HEARTBEAT_LOST)
+		loop_timer_set(h->config.loop, timer, h->heard_ns + h->config.lost_ns);
 }
 
 static void on_up(void *ctx)
@@ -76,9 +79,6 @@ static void on_answer(void *ctx, uint32_t status, const void *body, uint32_t len
 
 	memcpy(&message, body, min_of(len, (uint32_t)sizeof(message)));
 	h->heard_ns = loop_now();
-	/* What was under way when the VM was paused. */
-	if (h->paused)
-		return;
 	set(h, IC_HEARTBEAT_OK, status == HV_S_OK ? message.application_state : h->applications);
 }
 
@@ -109,15 +109,12 @@ static const struct ic_service service = {
 void ic_heartbeat_pause(struct ic_heartbeat *h)
 {
 	h->paused = true;
-	loop_timer_cancel(h->config.loop, &h->timer);
-	set(h, IC_HEARTBEAT_PAUSED, h->applications);
 }
 
 void ic_heartbeat_resume(struct ic_heartbeat *h)
 {
 	h->paused = false;
 	h->heard_ns = loop_now();
-	set(h, IC_HEARTBEAT_NONE, h->applications);
 	if (ic_is_up(&h->ic))
 		beat(h);
 }
@@ -125,7 +122,7 @@ void ic_heartbeat_resume(struct ic_heartbeat *h)
 void ic_heartbeat_reset(struct ic_heartbeat *h)
 {
 	loop_timer_cancel(h->config.loop, &h->timer);
-	set(h, h->paused ? IC_HEARTBEAT_PAUSED : IC_HEARTBEAT_NONE, IC_APPLICATIONS_UNKNOWN);
+	set(h, IC_HEARTBEAT_NONE, IC_APPLICATIONS_UNKNOWN);
 }
 
 enum ic_heartbeat_state ic_heartbeat_state(const struct ic_heartbeat *h)
@@ -139,7 +136,6 @@ const char *ic_heartbeat_state_name(const struct ic_heartbeat *h)
 		[IC_HEARTBEAT_NONE] = "none",
 		[IC_HEARTBEAT_OK] = "ok",
 		[IC_HEARTBEAT_LOST] = "lost",
-		[IC_HEARTBEAT_PAUSED] = "paused",
 	};
 
 	return names[h->state];

@@ -14,10 +14,9 @@ struct ic_counters;
 struct ic_heartbeat;
 
 enum ic_heartbeat_state {
-	IC_HEARTBEAT_NONE,   /* the guest has no driver for it, or not yet */
-	IC_HEARTBEAT_OK,     /* it answers */
-	IC_HEARTBEAT_LOST,   /* it has not for some time, or its driver has gone */
-	IC_HEARTBEAT_PAUSED, /* the VM is paused */
+	IC_HEARTBEAT_NONE, /* the guest has no driver for it, or not yet */
+	IC_HEARTBEAT_OK,   /* it answers */
+	IC_HEARTBEAT_LOST, /* it has not for some time, or its driver has gone */
 };
 
 #define IC_HEARTBEAT_INTERVAL_NS (2 * NSEC_PER_SEC)
@@ -38,14 +37,17 @@ int ic_heartbeat_create(const struct ic_heartbeat_config *config, struct error *
 /* As ic_finish(). NULL is fine. */
 void ic_heartbeat_destroy(struct ic_heartbeat *heartbeat);
 
-/* A paused VM cannot answer; it has its whole time after that. */
+/*
+ * A paused VM is not asked, and cannot answer: it is lost in its usual time, and found again when
+ * it answers after that.
+ */
 void ic_heartbeat_pause(struct ic_heartbeat *heartbeat);
 void ic_heartbeat_resume(struct ic_heartbeat *heartbeat);
 /* The machine is reset: nothing is lost if the guest does not answer from here on. */
 void ic_heartbeat_reset(struct ic_heartbeat *heartbeat);
 
 enum ic_heartbeat_state ic_heartbeat_state(const struct ic_heartbeat *heartbeat);
-/* "none", "ok", "lost", "paused". */
+/* "none", "ok", "lost". */
 const char *ic_heartbeat_state_name(const struct ic_heartbeat *heartbeat);
 /* "healthy", "critical", "stopped"; NULL: the guest does not say, as Linux does not. */
 const char *ic_heartbeat_applications(const struct ic_heartbeat *heartbeat);

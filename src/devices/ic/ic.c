@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,6 +161,19 @@ static bool take_versions(struct ic *ic, const uint8_t *body, uint32_t len)
 	return true;
 }
 
+static void say_up(const struct ic *ic)
+{
+	char version[24], framework[24];
+
+	snprintf(version, sizeof(version), "%u.%u", IC_VERSION_MAJOR(ic->version),
+		 IC_VERSION_MINOR(ic->version));
+	snprintf(framework, sizeof(framework), "%u.%u", IC_VERSION_MAJOR(ic->framework),
+		 IC_VERSION_MINOR(ic->framework));
+	event(channel_events(ic->channel), EVENT_SERVICE_UP,
+	      EVENT_TEXT("service", ic->service->name), EVENT_TEXT("version", version),
+	      EVENT_TEXT("framework", framework));
+}
+
 static void negotiated(struct ic *ic, const uint8_t *body, uint32_t len)
 {
 	const char *name = ic->service->name;
@@ -168,13 +182,13 @@ static void negotiated(struct ic *ic, const uint8_t *body, uint32_t len)
 		ic->state = IC_USELESS;
 		log_guest(&ic->log, LOG_WARNING, "%s service: the guest has no version of it",
 			  name);
+		event(channel_events(ic->channel), EVENT_SERVICE_USELESS,
+		      EVENT_TEXT("service", name));
 		return;
 	}
 	ic->state = IC_UP;
 	counter_add(&ic->counters.ups, 1);
-	log_guest(&ic->log, LOG_INFO, "%s service: version %u.%u, framework %u.%u", name,
-		  IC_VERSION_MAJOR(ic->version), IC_VERSION_MINOR(ic->version),
-		  IC_VERSION_MAJOR(ic->framework), IC_VERSION_MINOR(ic->framework));
+	say_up(ic);
 	ic->service->up(ic->ctx);
 }
 
