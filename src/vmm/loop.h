@@ -45,7 +45,8 @@ struct loop_op {
 /*
  * A submission entry whose completion goes to @op; prepare it at once with io_uring_prep_*(), which
  * keeps the user data. NULL when the queue is full even after submitting: stop consuming and try
- * again in a later pass. Before the loop runs nothing is submitted.
+ * again in a later pass. Before the loop runs nothing is submitted. The kernel refuses operations
+ * that are not in loop.c's list with -EACCES: a new one is added there.
  */
 struct io_uring_sqe *loop_sqe(struct loop *loop, struct loop_op *op);
 
