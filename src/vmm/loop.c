@@ -20,6 +20,7 @@
 struct loop {
 	struct io_uring ring;
 	bool enabled; /* loop_run() has been called: its thread is the one that submits */
+	bool restricted;
 	struct loop_timer timers;      /* sentinel of the list, soonest first */
 	struct loop_deferred deferred; /* sentinel of the list, in order */
 	int wake_fd;
@@ -320,20 +321,18 @@ static const uint8_t ring_operations[] = {
 /*
  * The kernel carries out what stands in a ring past any filter of system calls: opening, connecting
  * and renaming as well. So the ring is told what it may be asked for; registering anything is not
- * among it. Fails on no kernel that the loop works on at all (5.10), but -EINVAL would do no harm.
+ * among it. -EINVAL: a kernel that does not know how.
  */
 static int ring_restrict(struct io_uring *ring)
 {
 	struct io_uring_restriction rows[ARRAY_SIZE(ring_operations) + 1] = {
 		{.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED, .sqe_flags = IOSQE_ASYNC},
 	};
-	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(ring_operations); i++)
 		rows[i + 1] = (struct io_uring_restriction){.opcode = IORING_RESTRICTION_SQE_OP,
 							    .sqe_op = ring_operations[i]};
-	r = io_uring_register_restrictions(ring, rows, ARRAY_SIZE(rows));
-	return r == -EINVAL ? 0 : r;
+	return io_uring_register_restrictions(ring, rows, ARRAY_SIZE(rows));
 }
 
 int loop_create(unsigned int entries, struct error *err, struct loop **ret)
@@ -359,7 +358,8 @@ int loop_create(unsigned int entries, struct error *err, struct loop **ret)
 		goto close;
 	}
 	r = ring_restrict(&loop->ring);
-	if (r < 0) {
+	loop->restricted = r == 0;
+	if (r < 0 && r != -EINVAL) {
 		error_errno(err, r, "cannot restrict io_uring");
 		goto exit_ring;
 	}
@@ -374,6 +374,11 @@ close:
 free:
 	free(loop);
 	return r;
+}
+
+bool loop_is_restricted(const struct loop *loop)
+{
+	return loop->restricted;
 }
 
 void loop_destroy(struct loop *loop)

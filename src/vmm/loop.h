@@ -21,6 +21,8 @@ struct loop;
 
 /* @entries: size of the submission queue, a power of two; 0 for the default. */
 int loop_create(unsigned int entries, struct error *err, struct loop **ret) must_check;
+/* Whether the kernel refuses operations that are not candela's. */
+bool loop_is_restricted(const struct loop *loop);
 /* The loop must have nothing left open. */
 void loop_destroy(struct loop *loop);
 

@@ -55,6 +55,7 @@ static void setup(void)
 		.hv = {{.function = 0x40000003, .eax = 1u << 2 | 1u << 3}},
 		.ram_huge = true,
 		.io_uring = true,
+		.io_uring_restricted = true,
 		.landlock_abi = 4,
 	};
 	for (size_t i = 0; i < KVM_CAP_COUNT; i++)
@@ -302,6 +303,7 @@ START_TEST(poor_system)
 	host.huge_1g.total.known = false; /* no such pages: nothing to be done */
 	host.seccomp = HOST_NO;
 	probe.landlock_abi = 0;
+	probe.io_uring_restricted = false;
 	host.cgroup2[0] = '\0';
 	host.tun = HOST_ACCESS_DENIED;
 	say_json();
@@ -311,6 +313,7 @@ START_TEST(poor_system)
 	assert_cost("memory", "huge_2m_total", "nr_hugepages");
 	assert_cost("system", "seccomp", "system calls");
 	assert_cost("system", "landlock_abi", "files");
+	assert_cost("system", "io_uring_restrictions", "rings");
 	assert_cost("system", "cgroup2", "limits");
 	assert_cost("system", "tun", "TAP");
 	ck_assert_uint_eq(cost_count(), 8);
