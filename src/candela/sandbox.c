@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <stdatomic.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -24,8 +23,7 @@ struct sandbox {
 	enum sandbox_mode mode;
 	int landlock; /* -1: the kernel has none, or it is only to log */
 	bool keep_net_admin;
-	struct sandbox_trap *trap; /* NULL: it is only to log */
-	_Atomic bool main_entered;
+	struct sandbox_trap *trap;                  /* NULL: it is only to log */
 	struct sock_filter *logging[SANDBOX_KINDS]; /* SANDBOX_LOG: the filters that only log */
 };
 
@@ -161,15 +159,9 @@ static int drop_capabilities(const struct sandbox *s)
 }
 
 /*
- * Whether the calling thread was made by the main thread after that had entered. VPs' threads are
- * all made before, and may be late to get here.
+ * All but the filter. A thread that was made by one that has entered has it already: once more does
+ * no harm, and nobody needs to know which came first.
  */
-static bool has_inherited(const struct sandbox *s, enum sandbox_kind kind)
-{
-	return kind != SANDBOX_VCPU && atomic_load(&s->main_entered);
-}
-
-/* What threads inherit, besides a filter. */
 static int enter_common(const struct sandbox *s)
 {
 	int r = 0;
@@ -183,7 +175,7 @@ static int enter_common(const struct sandbox *s)
 	return r;
 }
 
-int sandbox_enter(struct sandbox *s, enum sandbox_kind kind)
+int sandbox_enter(const struct sandbox *s, enum sandbox_kind kind)
 {
 	const struct sandbox_filter *filter = &sandbox_filters[kind];
 	struct sock_fprog program = {
@@ -192,14 +184,12 @@ int sandbox_enter(struct sandbox *s, enum sandbox_kind kind)
 		.filter = s->logging[kind] ? s->logging[kind]
 					   : (struct sock_filter *)(uintptr_t)filter->rows,
 	};
-	int r = has_inherited(s, kind) ? 0 : enter_common(s);
+	int r = enter_common(s);
 
 	if (r < 0)
 		return r;
 	if (s->trap)
 		sandbox_trap_enter(kind);
-	if (kind == SANDBOX_MAIN)
-		atomic_store(&s->main_entered, true);
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
 		return -errno;
 	return 0;

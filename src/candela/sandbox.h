@@ -47,7 +47,7 @@ int sandbox_create(const struct sandbox_config *config, struct error *err,
 		   struct sandbox **ret) must_check;
 
 /* Confines the calling thread, for good. -errno: it is not, or not wholly. */
-int sandbox_enter(struct sandbox *sandbox, enum sandbox_kind kind) must_check;
+int sandbox_enter(const struct sandbox *sandbox, enum sandbox_kind kind) must_check;
 
 enum sandbox_mode sandbox_mode(const struct sandbox *sandbox);
 /* Whether the kernel withholds files. */

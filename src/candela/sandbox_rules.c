@@ -197,7 +197,11 @@ const struct sandbox_rule sandbox_rules[] = {
 	CALL(ALL, exit),
 	CALL(ALL, exit_group),
 
-	/* Later threads of M's get their own filter on top of its. */
+	/* Later threads of M's enter by themselves, and get their own filter on top of its. */
+	CALL_IF(M, prctl, 0, PR_SET_NO_NEW_PRIVS),
+	CALL(M, capget),
+	CALL(M, capset),
+	CALL(M, landlock_restrict_self),
 	CALL_IF(M, prctl, 0, PR_GET_NAME),
 	CALL(M, seccomp),
 };

@@ -332,7 +332,11 @@ static int ring_restrict(struct io_uring *ring)
 	for (size_t i = 0; i < ARRAY_SIZE(ring_operations); i++)
 		rows[i + 1] = (struct io_uring_restriction){.opcode = IORING_RESTRICTION_SQE_OP,
 							    .sqe_op = ring_operations[i]};
-	return io_uring_register_restrictions(ring, rows, ARRAY_SIZE(rows));
+	/* By the system call, for the same reason as in enable(). */
+	return syscall(__NR_io_uring_register, ring->ring_fd, IORING_REGISTER_RESTRICTIONS, rows,
+		       ARRAY_SIZE(rows)) < 0
+		       ? -errno
+		       : 0;
 }
 
 int loop_create(unsigned int entries, struct error *err, struct loop **ret)
@@ -424,7 +428,10 @@ static void run_completions(struct loop *loop)
 	}
 }
 
-/* By the system call: liburing 2.3 declares io_uring_enable_rings() and does not export it. */
+/*
+ * By the system call: liburing 2.3 declares io_uring_enable_rings() and does not export it, nor
+ * io_uring_register_restrictions().
+ */
 static int enable(struct loop *loop)
 {
 	if (!loop->enabled && syscall(__NR_io_uring_register, loop->ring.ring_fd,

@@ -169,16 +169,13 @@ START_TEST(what_is_not_there)
 }
 END_TEST
 
-int main(void)
+static int run_suite(void)
 {
 	Suite *s = suite_create("landlock");
 	TCase *t = tcase_create("landlock");
 	SRunner *r = srunner_create(s);
-	int failed, fd = landlock_open();
+	int failed;
 
-	if (fd < 0)
-		return fd == -ENOTSUP ? 77 : EXIT_FAILURE; /* a kernel without it */
-	close(fd);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, each_use);
 	tcase_add_test(t, what_is_open_stays_open);
@@ -189,4 +186,14 @@ int main(void)
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(void)
+{
+	const int fd = landlock_open();
+
+	if (fd == -ENOTSUP)
+		return 77; /* a kernel without it */
+	close(fd);
+	return run_suite();
 }
