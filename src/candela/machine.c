@@ -399,10 +399,11 @@ static int build(struct machine *m, struct error *err, enum exit_status *status)
 	r = watch_signals(m, err);
 	if (r < 0)
 		return r;
-	*status = STATUS_HOST;
 	r = machine_create_sandbox(m, err);
-	if (r < 0)
+	if (r < 0) {
+		*status = r == -ENOTSUP ? STATUS_HOST : STATUS_USAGE;
 		return r;
+	}
 	*status = STATUS_INTERNAL;
 	return vcpu_set_start(&m->vcpus, err);
 }

@@ -22,25 +22,27 @@ struct places {
 	size_t count;
 };
 
-static int add(struct places *p, const char *path, uint32_t uses)
+static void add(struct places *p, const char *path, uint32_t uses, bool optional)
 {
-	p->places[p->count++] = (struct sandbox_place){.path = path, .uses = uses};
-	return 0;
+	p->places[p->count++] =
+		(struct sandbox_place){.path = path, .uses = uses, .optional = optional};
 }
 
-/* The directory that @path is in. */
+/* The directory that @path is in. Whoever uses it later says so if it is not there. */
 static int add_directory(struct places *p, const char *path, uint32_t uses)
 {
 	const char *slash = strrchr(path, '/');
 	char *directory;
 
 	if (!slash)
-		return add(p, ".", uses);
-	directory = slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+		directory = strdup(".");
+	else
+		directory = slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
 	if (!directory)
 		return -ENOMEM;
 	p->directories[p->count] = directory;
-	return add(p, directory, uses);
+	add(p, directory, uses, true);
+	return 0;
 }
 
 /* Names of sockets are removed in the end; a cable's is made whenever its other end goes. */
@@ -70,13 +72,14 @@ static int add_all(struct places *p, const struct machine *m)
 	if (r == 0 && config->result)
 		r = add_directory(p, config->result,
 				  LANDLOCK_WRITE | LANDLOCK_CREATE | LANDLOCK_REMOVE);
-	for (size_t i = 0; i < config->sandbox_path_count && r == 0; i++)
-		r = add(p, config->sandbox_paths[i].path,
-			LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_CREATE | LANDLOCK_SOCKETS |
-				LANDLOCK_REMOVE | LANDLOCK_DEVICES);
+	for (size_t i = 0; i < config->sandbox_path_count; i++)
+		add(p, config->sandbox_paths[i].path,
+		    LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_CREATE | LANDLOCK_SOCKETS |
+			    LANDLOCK_REMOVE | LANDLOCK_DEVICES,
+		    false);
 	/* What a block device can do stands there. */
-	if (r == 0 && config->sandbox_path_count)
-		r = add(p, "/sys", LANDLOCK_READ);
+	if (config->sandbox_path_count)
+		add(p, "/sys", LANDLOCK_READ, true);
 	return r;
 }
 

@@ -58,9 +58,13 @@ static int add_places(struct sandbox *s, const struct sandbox_config *config, st
 	if (r < 0)
 		return error_errno(err, r, "sandbox: Landlock");
 	r = 0;
-	for (size_t i = 0; i < config->place_count && r == 0; i++)
-		r = landlock_allow(s->landlock, config->places[i].path, config->places[i].uses,
-				   err);
+	for (size_t i = 0; i < config->place_count && r == 0; i++) {
+		const struct sandbox_place *place = &config->places[i];
+
+		r = landlock_allow(s->landlock, place->path, place->uses, err);
+		if (r == -ENOENT && place->optional)
+			r = 0;
+	}
 	if (r < 0)
 		error_prefix(err, "sandbox");
 	return r;

@@ -27,6 +27,7 @@ enum sandbox_mode {
 struct sandbox_place {
 	const char *path;
 	uint32_t uses; /* enum landlock_use */
+	bool optional; /* if it is not there, nothing is lost */
 };
 
 struct sandbox_config {
