@@ -10,6 +10,7 @@
 
 #include "candela/commands.h"
 #include "candela/detach.h"
+#include "candela/inherited_fds.h"
 #include "candela/machine.h"
 #include "candela/result.h"
 #include "vmm/config_cli.h"
@@ -22,6 +23,7 @@ struct run {
 	struct machine *machine;
 	struct result_times times;
 	struct detach detach;
+	struct inherited_fds inherited;
 };
 
 static void set_log_level(uint32_t verbose)
@@ -80,6 +82,17 @@ static int prepare_detached(struct run *run, struct error *err)
 	return 0;
 }
 
+static bool is_configured(const void *ctx, int fd)
+{
+	const struct vm_config *config = ctx;
+
+	for (size_t i = 0; i < config->net_count; i++)
+		for (size_t k = 0; k < config->nets[i].fd_count; k++)
+			if (config->nets[i].fds[k].fd == (uint32_t)fd)
+				return true;
+	return false;
+}
+
 static int run_vm(struct run *run)
 {
 	struct machine_outcome outcome = {.end = MACHINE_FAILED};
@@ -89,6 +102,8 @@ static int run_vm(struct run *run)
 
 	if (machine_create(&run->config, &err, &status, &run->machine) < 0)
 		return fail(run, (int)status, &err);
+	/* Not before: the shell gives files by /dev/fd/N. */
+	inherited_fds_close(&run->inherited, is_configured, &run->config);
 	if (prepare_detached(run, &err) < 0)
 		return fail(run, STATUS_USAGE, &err);
 	if (machine_run(run->machine, &outcome, &err) < 0)
@@ -135,7 +150,10 @@ int cmd_run(int argc, char **argv)
 	int status;
 
 	config_init(&run.config);
-	if (config_parse_args(&run.config, argc, argv, &run.cli, &err) < 0) {
+	if (inherited_fds_note(&run.inherited) < 0) {
+		error_set(&err, -ENOMEM, "out of memory");
+		status = fail(&run, STATUS_INTERNAL, &err);
+	} else if (config_parse_args(&run.config, argc, argv, &run.cli, &err) < 0) {
 		status = fail(&run, STATUS_USAGE, &err);
 	} else if (run.cli.help) {
 		config_help(stdout, "run");
@@ -146,6 +164,7 @@ int cmd_run(int argc, char **argv)
 		status = run.cli.detach ? run_detached(&run) : run_here(&run);
 	}
 	machine_destroy(run.machine);
+	inherited_fds_finish(&run.inherited);
 	config_finish(&run.config);
 	return status;
 }

@@ -34,8 +34,6 @@ int detach_begin(struct detach *d, int *ret_status, struct error *err)
 	int fds[2];
 	pid_t pid;
 
-	for (int fd = STDERR_FILENO + 1; fd < DETACH_FDS; fd++)
-		d->inherited[fd] = fcntl(fd, F_GETFD) >= 0;
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return error_errno(err, -errno, "cannot create a pipe");
 	fflush(NULL);
@@ -53,24 +51,22 @@ int detach_begin(struct detach *d, int *ret_status, struct error *err)
 	}
 	close(fds[0]);
 	d->fd = fds[1];
+	/* Now, because a VM that runs may open nothing. */
+	d->null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	return 0;
 }
 
 void detach_done(struct detach *d)
 {
 	const char ready = 0;
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	fflush(NULL);
 	/* Only now: until here whoever interrupts the parent at the terminal interrupts us, too. */
 	setsid();
-	for (int fd = 0; null >= 0 && fd <= STDERR_FILENO; fd++)
-		dup2(null, fd);
-	if (null >= 0)
-		close(null);
-	for (int fd = STDERR_FILENO + 1; fd < DETACH_FDS; fd++)
-		if (d->inherited[fd])
-			close(fd);
+	for (int fd = 0; d->null >= 0 && fd <= STDERR_FILENO; fd++)
+		dup2(d->null, fd);
+	if (d->null >= 0)
+		close(d->null);
 	/* Nobody is there any more? Then nobody needs to be told. */
 	if (write(d->fd, &ready, 1) < 0)
 		errno = 0;

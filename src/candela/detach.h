@@ -10,11 +10,9 @@
 
 #include "vmm/error.h"
 
-#define DETACH_FDS 1024
-
 struct detach {
 	int fd; /* to the parent */
-	bool inherited[DETACH_FDS];
+	int null;
 };
 
 /*
@@ -24,7 +22,6 @@ struct detach {
 int detach_begin(struct detach *d, int *ret_status, struct error *err) must_check;
 
 /*
- * The child: the VM runs. The parent ends; terminal, standard streams and what else was inherited
- * are let go.
+ * The child: the VM runs. The parent ends; terminal and standard streams are let go.
  */
 void detach_done(struct detach *d);

@@ -231,6 +231,11 @@ static void report_system(struct report *r, const struct host *host, const struc
 			     probe->io_uring_error.text);
 	report_row(r, "io_uring_disabled", "kernel.io_uring_disabled",
 		   count(host->io_uring_disabled, NULL), NULL);
+	report_row(r, "io_uring_restrictions", "io_uring restrictions",
+		   probe->io_uring ? report_yes_no(probe->io_uring_restricted) : report_unknown(),
+		   probe->io_uring && !probe->io_uring_restricted
+			   ? "a VM's rings take operations that candela never asks for"
+			   : NULL);
 	report_row(r, "seccomp", "seccomp filters", answer(host->seccomp),
 		   unless(host->seccomp, "a VM's process keeps all system calls"));
 	report_row(r, "landlock_abi", "Landlock, version",

@@ -16,6 +16,7 @@
 #include <x86intrin.h>
 
 #include "candela/machine_events.h"
+#include "candela/sandbox.h"
 #include "devices/pc/serial.h"
 #include "hv-enlight/hv.h"
 #include "hv-enlight/test_device.h"
@@ -410,6 +411,15 @@ static int build(struct machine *m, struct error *err, enum exit_status *status)
 		return r;
 	*status = STATUS_HOST;
 	return machine_create_cpu(m, err);
+	if (r < 0)
+		return r;
+	r = machine_create_sandbox(m, err);
+	if (r < 0) {
+		*status = r == -ENOTSUP ? STATUS_HOST : STATUS_USAGE;
+		return r;
+	}
+	*status = STATUS_INTERNAL;
+	return vcpu_set_start(&m->vcpus, err);
 }
 
 int machine_create(const struct vm_config *config, struct error *err, enum exit_status *ret_status,
@@ -424,6 +434,7 @@ int machine_create(const struct vm_config *config, struct error *err, enum exit_
 	m->config = config;
 	m->kvm = (struct kvm){.fd = -1, .vm_fd = -1};
 	m->control_socket = (struct control_socket){.fd = -1, .lock_fd = -1};
+	m->stat_fd = -1;
 	m->timeout.fired = on_timeout;
 	m->report_task.run = handle_report;
 	pthread_mutex_init(&m->report_lock, NULL);
@@ -451,6 +462,8 @@ int machine_run(struct machine *m, struct machine_outcome *ret_outcome, struct e
 
 	if (r == 0)
 		r = machine_start_network(m, err);
+	if (r == 0)
+		r = machine_enter_sandbox(m, err);
 	if (r < 0)
 		return r;
 	serial_start(m->serial);
@@ -505,6 +518,7 @@ void machine_destroy(struct machine *m)
 	boot_close(m->image);
 	kvm_close(&m->kvm);
 	mem_destroy(m->mem);
+	sandbox_destroy(m->sandbox);
 	pthread_mutex_destroy(&m->report_lock);
 	free(m);
 }

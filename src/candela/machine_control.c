@@ -3,6 +3,7 @@
  * What the control socket asks of the machine, and what it tells. On the machine's loop.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -511,6 +512,7 @@ int machine_create_control(struct machine *m, struct error *err)
 {
 	if (!m->config->name)
 		return 0;
+	m->stat_fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
 	switch (m->config->control.kind) {
 	case CONFIG_CONTROL_NONE:
 		return 0;
@@ -528,6 +530,9 @@ void machine_destroy_control(struct machine *m)
 	control_socket_close(&m->control_socket);
 	control_destroy(m->control);
 	m->control = NULL;
+	if (m->stat_fd >= 0)
+		close(m->stat_fd);
+	m->stat_fd = -1;
 }
 
 const char *machine_control_path(const struct machine *m)

@@ -48,18 +48,17 @@ static uint64_t vps_ns(const struct machine *m)
  * proc(5): "guest_time" of /proc/PID/stat, the 43rd field. The name, the 2nd, may have blanks. Not
  * every kernel counts it, and 0 is what those say that do not.
  */
-static bool guest_ns(uint64_t *ret)
+static bool guest_ns(const struct machine *m, uint64_t *ret)
 {
 	const long hz = sysconf(_SC_CLK_TCK);
-	FILE *file = fopen("/proc/self/stat", "re");
 	unsigned long long ticks;
-	char line[1024], *field = NULL;
+	char line[1024], *field;
+	const ssize_t n = pread(m->stat_fd, line, sizeof(line) - 1, 0);
 
-	if (!file)
+	if (n < 0)
 		return false;
-	if (fgets(line, sizeof(line), file))
-		field = strrchr(line, ')');
-	fclose(file);
+	line[n] = '\0';
+	field = strrchr(line, ')');
 	for (int i = 2; field && i < 43; i++) {
 		field = strchr(field, ' ');
 		field = field ? field + 1 : NULL;
@@ -80,7 +79,7 @@ static int put_cpu(struct json_object *o, const struct machine *m)
 		r = json_put_integer(cpu, "process_ns", ns);
 	if (r == 0)
 		r = json_put_integer(cpu, "vps_ns", vps_ns(m));
-	if (r == 0 && guest_ns(&ns))
+	if (r == 0 && guest_ns(m, &ns))
 		r = json_put_integer(cpu, "guest_ns", ns);
 	return r;
 }

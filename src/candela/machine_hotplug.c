@@ -21,6 +21,7 @@ static void on_done(struct loop_task *task)
 	const bool stays = came || (unit->state == UNIT_GOING && unit->scsi);
 
 	unit->state = UNIT_READY;
+	machine_explain_sandbox(m, unit->result, &unit->error);
 	if (unit->done)
 		unit->done(unit->done_ctx, unit->result, &unit->error, unit);
 	if (!stays)

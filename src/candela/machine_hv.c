@@ -63,9 +63,13 @@ static void on_kicked(void *ctx, struct vcpu *vcpu)
 	hv_kicked(hv_of(ctx), vcpu);
 }
 
-const struct vcpu_hooks machine_plain_hooks = {.ended = on_ended};
+const struct vcpu_hooks machine_plain_hooks = {
+	.begin = machine_enter_sandbox_vcpu,
+	.ended = on_ended,
+};
 
 const struct vcpu_hooks machine_hv_hooks = {
+	.begin = machine_enter_sandbox_vcpu,
 	.ended = on_ended,
 	.read_msr = on_read_msr,
 	.write_msr = on_write_msr,

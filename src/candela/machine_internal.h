@@ -109,6 +109,8 @@ struct machine {
 	struct machine_events *events;        /* NULL: not made yet */
 	struct control_socket control_socket; /* its lock is held as long as the machine exists */
 	struct control *control;              /* NULL: there is no socket */
+	int stat_fd;             /* /proc/self/stat, which nobody may open later; -1: not there */
+	struct sandbox *sandbox; /* NULL: there is none */
 
 	_Atomic uint64_t started_at;
 	uint64_t started_tsc; /* the time stamp counter then; set before started_at */
@@ -198,6 +200,18 @@ void machine_pause_network(struct machine *m);
 void machine_resume_network(struct machine *m);
 void machine_remove_network(struct machine *m, void (*then)(struct machine *m));
 int machine_close_network(struct machine *m, struct error *err) must_check;
+
+/* machine_sandbox.c: the sandbox, where the configuration wants one; before any thread runs. */
+int machine_create_sandbox(struct machine *m, struct error *err) must_check;
+/* The loop's thread gives up what it needs no more: right before the VPs run. */
+int machine_enter_sandbox(struct machine *m, struct error *err) must_check;
+/* What the other threads do first; of vCPUs (vmm/vcpu.h) and of devices (vmm/io_thread.h). */
+int machine_enter_sandbox_vcpu(void *machine) must_check;
+int machine_enter_sandbox_io(void *machine) must_check;
+/* Says, with an @err about a file that could not be opened, if the sandbox may be why. */
+void machine_explain_sandbox(const struct machine *m, int r, struct error *err);
+/* Whether the process is confined, for what cannot work then. */
+bool machine_is_confined(const struct machine *m);
 
 /* machine.c: any thread; the loop acts on it. */
 void machine_report(struct machine *m, enum machine_end end, uint32_t value, const char *detail);

@@ -29,6 +29,7 @@ static int add_thread(struct nic *nic, struct error *err)
 	if (r < 0)
 		return r;
 	nic->thread_count++;
+	io_thread_on_begin(nic->threads[i], machine_enter_sandbox_io, nic->machine);
 	nic->loops[i] = io_thread_loop(nic->threads[i]);
 	return nic->machine->network->started ? io_thread_start(nic->threads[i], err) : 0;
 }

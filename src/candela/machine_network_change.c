@@ -48,6 +48,7 @@ static void end_change(struct nic *nic, bool stays)
 	struct machine *m = nic->machine;
 
 	nic->state = NIC_READY;
+	machine_explain_sandbox(m, nic->result, &nic->error);
 	nic->done(nic->done_ctx, nic->result, &nic->error, nic);
 	if (!stays)
 		machine_drop_nic(nic);
@@ -114,6 +115,11 @@ static int prepare_nic(struct machine *m, const struct config_net *net, struct e
 
 	if (r == 0 && net->mode == CONFIG_NET_NONE)
 		r = error_set(err, -EINVAL, "mode: none is no network interface");
+	if (r == 0 && net->mode == CONFIG_NET_USER && machine_is_confined(m))
+		r = error_set(err, -EPERM,
+			      "mode: user is a program of its own, which the sandbox lets nobody "
+			      "start once the VM runs: give the VM the interface from the "
+			      "beginning, with link=down, or start it with --sandbox=off");
 	if (r == 0)
 		r = check_nic(m, net, err);
 	if (r == 0 && !m->network) {

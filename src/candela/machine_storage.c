@@ -169,6 +169,8 @@ int machine_add_controller(struct machine *m, unsigned int index, struct error *
 	snprintf(name, sizeof(name), "disk%u", index);
 	if (!s->threads[index]) {
 		r = io_thread_create(name, err, &s->threads[index]);
+		if (r == 0)
+			io_thread_on_begin(s->threads[index], machine_enter_sandbox_io, m);
 		if (r == 0 && s->started)
 			r = io_thread_start(s->threads[index], err);
 	}

@@ -88,18 +88,49 @@ free:
 	return r;
 }
 
-int result_write(const char *path, const struct vm_config *config, const char *outcome, int status,
-		 const char *detail, const struct result_times *times,
-		 const struct machine *machine, struct error *err)
+static struct json_object *new_result(const struct vm_config *config, const char *outcome,
+				      int status, const char *detail)
 {
 	struct json_object *object = json_object_new_object();
-	int r;
 
 	if (config->name)
 		json_object_object_add(object, "name", json_object_new_string(config->name));
 	json_object_object_add(object, "outcome", json_object_new_string(outcome));
 	json_object_object_add(object, "status", json_object_new_int(status));
 	json_object_object_add(object, "detail", json_object_new_string(detail));
+	return object;
+}
+
+#define DETAIL_MARK "\x01"
+#define DETAIL_JSON "\\u0001"
+
+int result_split(const struct vm_config *config, const char *outcome, int status, char **ret_before,
+		 char **ret_after)
+{
+	struct json_object *object = new_result(config, outcome, status, DETAIL_MARK);
+	const char *text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY);
+	const char *mark = text ? strstr(text, DETAIL_JSON) : NULL;
+	char *before = mark ? strndup(text, (size_t)(mark - text)) : NULL, *after = NULL;
+	int r = 0;
+
+	if (!before || asprintf(&after, "%s\n", mark + strlen(DETAIL_JSON)) < 0) {
+		free(before);
+		r = -ENOMEM;
+	} else {
+		*ret_before = before;
+		*ret_after = after;
+	}
+	json_object_put(object);
+	return r;
+}
+
+int result_write(const char *path, const struct vm_config *config, const char *outcome, int status,
+		 const char *detail, const struct result_times *times,
+		 const struct machine *machine, struct error *err)
+{
+	struct json_object *object = new_result(config, outcome, status, detail);
+	int r;
+
 	add_ns(object, "setup_ns", times->process, times->guest);
 	add_ns(object, "run_ns", times->guest, times->end);
 	if (machine)

@@ -23,5 +23,13 @@ int result_write(const char *path, const struct vm_config *config, const char *o
 		 const char *detail, const struct result_times *times,
 		 const struct machine *machine, struct error *err) must_check;
 
+/*
+ * For whoever can no longer build an object: the text of one without counters, but for its
+ * "detail", which goes between @ret_before and @ret_after as it is: printable ASCII without quotes
+ * and backslashes. To be freed. -ENOMEM.
+ */
+int result_split(const struct vm_config *config, const char *outcome, int status, char **ret_before,
+		 char **ret_after) must_check;
+
 /* Adds what was counted; all of it may be read while the VM runs. */
 void result_add_counters(struct json_object *object, const struct machine *machine);

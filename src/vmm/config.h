@@ -240,6 +240,18 @@ struct config_services {
 	bool snapshots;
 };
 
+/* What the process of a VM gives up once it is set up. */
+enum config_sandbox {
+	CONFIG_SANDBOX_AUTO,
+	CONFIG_SANDBOX_OFF,
+	CONFIG_SANDBOX_LOG,
+	CONFIG_SANDBOX_ON
+};
+
+struct config_sandbox_path {
+	const char *path;
+};
+
 struct vm_config {
 	const char *name; /* NULL: nobody named it yet, see config_default_name() */
 	struct config_cpus cpus;
@@ -263,6 +275,9 @@ struct vm_config {
 	const char *result;    /* NULL: none */
 	const char *event_log; /* NULL: none */
 	struct config_control control;
+	enum config_sandbox sandbox;
+	const struct config_sandbox_path *sandbox_paths; /* what devices added later may open */
+	size_t sandbox_path_count;
 };
 
 /* All defaults; what has none is NULL or empty. Never fails, allocates nothing. */

@@ -14,9 +14,10 @@
 #define INDENT 26 /* of what options do */
 
 static const char *const group_titles[CONFIG_GROUP_COUNT] = {
-	[CONFIG_GROUP_MACHINE] = "The machine", [CONFIG_GROUP_BOOT] = "What it boots",
-	[CONFIG_GROUP_DEVICES] = "Devices",     [CONFIG_GROUP_HYPERV] = "Hyper-V",
-	[CONFIG_GROUP_END] = "How it ends",     [CONFIG_GROUP_PROGRAM] = "This command",
+	[CONFIG_GROUP_MACHINE] = "The machine",  [CONFIG_GROUP_BOOT] = "What it boots",
+	[CONFIG_GROUP_DEVICES] = "Devices",      [CONFIG_GROUP_HYPERV] = "Hyper-V",
+	[CONFIG_GROUP_END] = "How it ends",      [CONFIG_GROUP_SANDBOX] = "What it may do",
+	[CONFIG_GROUP_PROGRAM] = "This command",
 };
 
 /* Writes @text from @column on, its lines broken at blanks and begun at @indent. */

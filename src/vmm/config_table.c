@@ -51,6 +51,14 @@ static const char *const on_panic_names[] = {
 	NULL,
 };
 
+static const char *const sandbox_names[] = {
+	[CONFIG_SANDBOX_AUTO] = "auto",
+	[CONFIG_SANDBOX_OFF] = "off",
+	[CONFIG_SANDBOX_LOG] = "log",
+	[CONFIG_SANDBOX_ON] = "on",
+	NULL,
+};
+
 static const char *const identity_names[] = {
 	[CONFIG_IDENTITY_MICROSOFT] = "microsoft",
 	[CONFIG_IDENTITY_NONE] = "none",
@@ -123,6 +131,20 @@ static const struct config_table module_table = {
 	.row_count = ARRAY_SIZE(module_rows),
 	.size = sizeof(struct boot_module),
 	.syntax = CONFIG_ITEM_WORDS,
+};
+
+static const struct config_row sandbox_path_rows[] = {
+	{
+		CONFIG_AT_PATH(struct config_sandbox_path, path),
+		.help = "a directory, or one file",
+	},
+};
+
+static const struct config_table sandbox_path_table = {
+	.rows = sandbox_path_rows,
+	.row_count = ARRAY_SIZE(sandbox_path_rows),
+	.size = sizeof(struct config_sandbox_path),
+	.syntax = CONFIG_ITEM_VALUE,
 };
 
 static const struct config_row vm_rows[] = {
@@ -543,6 +565,32 @@ static const struct config_row vm_rows[] = {
 		.help = "socket through which the VM is watched and controlled: auto, none, or a "
 			"path; auto is NAME.sock where \"candela list\" looks",
 		.group = CONFIG_GROUP_END,
+	},
+
+	/* What its process may do. */
+	{
+		.key = "sandbox",
+		CONFIG_AT_ENUM(VM, sandbox, config_sandbox),
+		.names = sandbox_names,
+		.preset = "auto",
+		.option = "sandbox",
+		.metavar = "MODE",
+		.help = "what the VM's process gives up once it is set up: on confines it, log has "
+			"the kernel log what that would forbid, off leaves it as it is; auto is on "
+			"where candela and the host can",
+		.group = CONFIG_GROUP_SANDBOX,
+	},
+	{
+		.key = "sandbox-paths",
+		CONFIG_AT_ARRAY(VM, sandbox_paths, sandbox_path_count,
+				const struct config_sandbox_path),
+		.items = &sandbox_path_table,
+		.max = 64,
+		.option = "sandbox-path",
+		.metavar = "PATH",
+		.help = "a directory, or a file, that devices added while the VM runs may use in "
+			"spite of the sandbox: disk images, sockets, /dev/net/tun",
+		.group = CONFIG_GROUP_SANDBOX,
 	},
 };
 

@@ -172,6 +172,7 @@ static void probe_io_uring(struct host_probe *probe)
 	if (loop_create(0, &probe->io_uring_error, &loop) < 0)
 		return;
 	probe->io_uring = true;
+	probe->io_uring_restricted = loop_is_restricted(loop);
 	loop_destroy(loop);
 }
 

@@ -36,7 +36,8 @@ struct host_probe {
 	uint32_t hv_leaves;       /* in hv[]: the CPUID leaves of KVM's own Hyper-V features */
 	struct kvm_cpuid_entry2 hv[HOST_HV_LEAVES_MAX];
 
-	bool io_uring; /* an event loop can be made */
+	bool io_uring;            /* an event loop can be made */
+	bool io_uring_restricted; /* its ring takes candela's operations only */
 	struct error io_uring_error;
 	bool ram_huge;    /* guest RAM can have transparent huge pages */
 	int landlock_abi; /* 0: no Landlock */

@@ -14,6 +14,14 @@ struct io_thread;
 
 /* @name: of the thread, as tools show it; at most 15 characters. */
 int io_thread_create(const char *name, struct error *err, struct io_thread **ret) must_check;
+
+/*
+ * What the thread does first, before its loop runs: 0, or -errno, with which io_thread_start() then
+ * fails. Before that.
+ */
+typedef int io_thread_begin(void *ctx);
+void io_thread_on_begin(struct io_thread *thread, io_thread_begin *begin, void *ctx);
+
 int io_thread_start(struct io_thread *thread, struct error *err) must_check;
 
 struct loop *io_thread_loop(struct io_thread *thread);

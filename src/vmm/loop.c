@@ -20,6 +20,7 @@
 struct loop {
 	struct io_uring ring;
 	bool enabled; /* loop_run() has been called: its thread is the one that submits */
+	bool restricted;
 	struct loop_timer timers;      /* sentinel of the list, soonest first */
 	struct loop_deferred deferred; /* sentinel of the list, in order */
 	int wake_fd;
@@ -310,6 +311,34 @@ static int ring_init(struct io_uring *ring, unsigned int entries)
 	return r;
 }
 
+/* What anything in candela asks of a loop. A ring takes nothing else once it is enabled. */
+static const uint8_t ring_operations[] = {
+	IORING_OP_NOP,     IORING_OP_READ,         IORING_OP_WRITE,    IORING_OP_READV,
+	IORING_OP_WRITEV,  IORING_OP_FSYNC,        IORING_OP_POLL_ADD, IORING_OP_SEND,
+	IORING_OP_SENDMSG, IORING_OP_ASYNC_CANCEL, IORING_OP_ACCEPT,   IORING_OP_FALLOCATE,
+};
+
+/*
+ * The kernel carries out what stands in a ring past any filter of system calls: opening, connecting
+ * and renaming as well. So the ring is told what it may be asked for; registering anything is not
+ * among it. -EINVAL: a kernel that does not know how.
+ */
+static int ring_restrict(struct io_uring *ring)
+{
+	struct io_uring_restriction rows[ARRAY_SIZE(ring_operations) + 1] = {
+		{.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED, .sqe_flags = IOSQE_ASYNC},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ring_operations); i++)
+		rows[i + 1] = (struct io_uring_restriction){.opcode = IORING_RESTRICTION_SQE_OP,
+							    .sqe_op = ring_operations[i]};
+	/* By the system call, for the same reason as in enable(). */
+	return syscall(__NR_io_uring_register, ring->ring_fd, IORING_REGISTER_RESTRICTIONS, rows,
+		       ARRAY_SIZE(rows)) < 0
+		       ? -errno
+		       : 0;
+}
+
 int loop_create(unsigned int entries, struct error *err, struct loop **ret)
 {
 	struct loop *loop = calloc(1, sizeof(*loop));
@@ -332,15 +361,28 @@ int loop_create(unsigned int entries, struct error *err, struct loop **ret)
 			    "kernel.io_uring_disabled)");
 		goto close;
 	}
+	r = ring_restrict(&loop->ring);
+	loop->restricted = r == 0;
+	if (r < 0 && r != -EINVAL) {
+		error_errno(err, r, "cannot restrict io_uring");
+		goto exit_ring;
+	}
 	wake_arm(loop);
 	*ret = loop;
 	return 0;
 
+exit_ring:
+	io_uring_queue_exit(&loop->ring);
 close:
 	close(loop->wake_fd);
 free:
 	free(loop);
 	return r;
+}
+
+bool loop_is_restricted(const struct loop *loop)
+{
+	return loop->restricted;
 }
 
 void loop_destroy(struct loop *loop)
@@ -386,7 +428,10 @@ static void run_completions(struct loop *loop)
 	}
 }
 
-/* By the system call: liburing 2.3 declares io_uring_enable_rings() and does not export it. */
+/*
+ * By the system call: liburing 2.3 declares io_uring_enable_rings() and does not export it, nor
+ * io_uring_register_restrictions().
+ */
 static int enable(struct loop *loop)
 {
 	if (!loop->enabled && syscall(__NR_io_uring_register, loop->ring.ring_fd,

@@ -21,6 +21,8 @@ struct loop;
 
 /* @entries: size of the submission queue, a power of two; 0 for the default. */
 int loop_create(unsigned int entries, struct error *err, struct loop **ret) must_check;
+/* Whether the kernel refuses operations that are not candela's. */
+bool loop_is_restricted(const struct loop *loop);
 /* The loop must have nothing left open. */
 void loop_destroy(struct loop *loop);
 
@@ -45,7 +47,8 @@ struct loop_op {
 /*
  * A submission entry whose completion goes to @op; prepare it at once with io_uring_prep_*(), which
  * keeps the user data. NULL when the queue is full even after submitting: stop consuming and try
- * again in a later pass. Before the loop runs nothing is submitted.
+ * again in a later pass. Before the loop runs nothing is submitted. The kernel refuses operations
+ * that are not in loop.c's list with -EACCES: a new one is added there.
  */
 struct io_uring_sqe *loop_sqe(struct loop *loop, struct loop_op *op);
 

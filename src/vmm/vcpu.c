@@ -375,15 +375,32 @@ int vcpu_idle(struct vcpu *vcpu)
 	return ioctl(vcpu->fd, KVM_SET_MP_STATE, &halted) < 0 ? -errno : 0;
 }
 
+static void begin_thread(struct vcpu *vcpu)
+{
+	const struct vcpu_hooks *hooks = vcpu->set->hooks;
+	char name[16], detail[96];
+	int r;
+
+	snprintf(name, sizeof(name), "vcpu%u", vcpu->index);
+	/* By the thread itself: another one would have to open a file for it. */
+	pthread_setname_np(pthread_self(), name);
+	create_timer(vcpu);
+	if (!vcpu->has_timer)
+		end(vcpu, VCPU_END_HOST_ERROR, "cannot create a timer (see ulimit -i)");
+	r = hooks->begin ? hooks->begin(vcpu->set->ctx) : 0;
+	if (r == 0)
+		return;
+	snprintf(detail, sizeof(detail), "cannot confine the thread: %s", strerrordesc_np(-r));
+	end(vcpu, VCPU_END_HOST_ERROR, detail);
+}
+
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *vcpu = arg;
 	struct vcpu_set *set = vcpu->set;
 
 	current_run = vcpu->run;
-	create_timer(vcpu);
-	if (!vcpu->has_timer)
-		end(vcpu, VCPU_END_HOST_ERROR, "cannot create a timer (see ulimit -i)");
+	begin_thread(vcpu);
 	pthread_mutex_lock(&set->lock);
 	vcpu->tid = gettid();
 	pthread_cond_broadcast(&set->changed);
@@ -499,14 +516,11 @@ int vcpu_set_start(struct vcpu_set *set, struct error *err)
 	pthread_attr_setstacksize(&attr, KiB(256));
 	for (unsigned int i = 0; i < set->count && r == 0; i++) {
 		struct vcpu *vcpu = &set->vcpus[i];
-		char name[16];
 
 		r = pthread_create(&vcpu->thread, &attr, vcpu_thread, vcpu);
 		if (r != 0)
 			break;
 		vcpu->has_thread = true;
-		snprintf(name, sizeof(name), "vcpu%u", i);
-		pthread_setname_np(vcpu->thread, name);
 	}
 	pthread_attr_destroy(&attr);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

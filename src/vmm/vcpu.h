@@ -35,6 +35,11 @@ enum vcpu_msr { VCPU_MSR_HANDLED, VCPU_MSR_FAULT };
 
 /* What the machine does for its VPs. Called on the thread of the VP, several at once. */
 struct vcpu_hooks {
+	/*
+	 * What the thread does once, before anything else; -errno ends the machine. The VP's timer
+	 * and name are there already: what follows needs few system calls.
+	 */
+	int (*begin)(void *ctx);
 	/* Mandatory. The VP has parked itself; the machine decides what follows. */
 	void (*ended)(void *ctx, struct vcpu *vcpu, enum vcpu_end end, const char *detail);
 	/* For a machine that has MSRs sent to it (KVM_CAP_X86_USER_SPACE_MSR). */

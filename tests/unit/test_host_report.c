@@ -56,6 +56,7 @@ static void setup(void)
 		.hv = {{.function = 0x40000003, .eax = 1u << 2 | 1u << 3}},
 		.ram_huge = true,
 		.io_uring = true,
+		.io_uring_restricted = true,
 		.landlock_abi = 4,
 		.cpu_groups = true,
 	};
@@ -306,6 +307,7 @@ START_TEST(poor_system)
 	probe.landlock_abi = 0;
 	probe.cpu_groups = false;
 	error_set(&probe.cpu_groups_error, -ENOTSUP, "the cpu controller is not there");
+	probe.io_uring_restricted = false;
 	host.cgroup2[0] = '\0';
 	host.tun = HOST_ACCESS_DENIED;
 	say_json();
@@ -316,6 +318,7 @@ START_TEST(poor_system)
 	assert_cost("system", "seccomp", "system calls");
 	assert_cost("system", "landlock_abi", "files");
 	assert_cost("system", "cpu_groups", "the cpu controller is not there");
+	assert_cost("system", "io_uring_restrictions", "rings");
 	assert_cost("system", "cgroup2", "limits");
 	assert_cost("system", "tun", "TAP");
 	ck_assert_uint_eq(cost_count(), 9);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* The event loop: descriptors, timers, posts from other threads, closing. */
 #include <check.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -112,6 +114,20 @@ START_TEST(operation)
 	run();
 	ck_assert_int_eq(op_res, 5);
 	ck_assert_int_eq(memcmp(op_buf, "hello", 5), 0);
+}
+END_TEST
+
+/* What no part of candela asks for, a ring does not do: opening a file, registering one. */
+START_TEST(operation_that_is_none_of_ours)
+{
+	struct loop_op op = {.done = op_done};
+	struct io_uring_sqe *sqe = loop_sqe(loop, &op);
+
+	if (!loop_is_restricted(loop))
+		return;
+	io_uring_prep_openat(sqe, AT_FDCWD, "/dev/null", O_RDONLY, 0);
+	run();
+	ck_assert_int_eq(op_res, -EACCES);
 }
 END_TEST
 
@@ -381,6 +397,7 @@ int main(void)
 	tcase_add_test(t, fd_events);
 	tcase_add_test(t, fd_close_at_once);
 	tcase_add_test(t, operation);
+	tcase_add_test(t, operation_that_is_none_of_ours);
 	tcase_add_test(t, operation_cancelled);
 	tcase_add_test(t, many_operations);
 	tcase_add_test(t, full_before_it_runs);

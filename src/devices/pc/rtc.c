@@ -396,6 +396,11 @@ int rtc_create(const struct rtc_config *config, struct error *err, struct rtc **
 	assert(config->irq && config->loop);
 	if (!rtc)
 		return error_set(err, -ENOMEM, "rtc: out of memory");
+	/*
+	 * The C library reads the time zone's file before it takes any time apart. It does so now:
+	 * a thread that serves the guest may be one that can open nothing.
+	 */
+	tzset();
 	rtc->dev.ops = &rtc_device_ops;
 	rtc->config = *config;
 	rtc->clock.wall = config->wall_clock ? config->wall_clock : real_time_ns;
