@@ -350,9 +350,9 @@ int cmd_console(int argc, char **argv)
 {
 	struct console_args args = {0};
 	int status = EXIT_FAILURE, r;
-	const char *name;
+	const char *name = NULL;
+	uint32_t lines = 0;
 	struct error err;
-	uint32_t lines;
 
 	r = parse(argc, argv, &args, &name, &lines, &err);
 	if (r == 1)

@@ -405,12 +405,6 @@ static int build(struct machine *m, struct error *err, enum exit_status *status)
 	bus_freeze(&m->ports);
 	bus_freeze(&m->mmio);
 	r = watch_signals(m, err);
-	if (r == 0)
-		r = vcpu_set_start(&m->vcpus, err);
-	if (r < 0)
-		return r;
-	*status = STATUS_HOST;
-	return machine_create_cpu(m, err);
 	if (r < 0)
 		return r;
 	r = machine_create_sandbox(m, err);
@@ -419,7 +413,11 @@ static int build(struct machine *m, struct error *err, enum exit_status *status)
 		return r;
 	}
 	*status = STATUS_INTERNAL;
-	return vcpu_set_start(&m->vcpus, err);
+	r = vcpu_set_start(&m->vcpus, err);
+	if (r < 0)
+		return r;
+	*status = STATUS_HOST;
+	return machine_create_cpu(m, err);
 }
 
 int machine_create(const struct vm_config *config, struct error *err, enum exit_status *ret_status,

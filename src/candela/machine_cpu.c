@@ -17,6 +17,7 @@
 #include "candela/control.h"
 #include "candela/cpu_home.h"
 #include "candela/machine_control.h"
+#include "candela/machine_events.h"
 #include "candela/machine_internal.h"
 #include "vmm/config_cpus.h"
 #include "vmm/cpu_group.h"
@@ -384,7 +385,7 @@ static void announce(struct machine *m)
 
 	snprintf(text, sizeof(text), "weight %u, reserve %u %%, limit %u %%, affinity %s",
 		 cpus->weight, cpus->reserve, cpus->limit, cpus->affinity ? cpus->affinity : "all");
-	machine_event(m, "cpus", text);
+	machine_event(m, EVENT_CPUS, text);
 }
 
 static int set(struct machine *m, struct config_cpus *cpus, struct error *err)

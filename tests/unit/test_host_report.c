@@ -321,7 +321,7 @@ START_TEST(poor_system)
 	assert_cost("system", "io_uring_restrictions", "rings");
 	assert_cost("system", "cgroup2", "limits");
 	assert_cost("system", "tun", "TAP");
-	ck_assert_uint_eq(cost_count(), 9);
+	ck_assert_uint_eq(cost_count(), 10);
 	ck_assert_str_eq(value("system", "cgroup2_controllers"), "null");
 }
 END_TEST
