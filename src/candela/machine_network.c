@@ -104,6 +104,15 @@ static int settle_mtu(struct nic *nic, struct error *err)
 	return 0;
 }
 
+/* On the first queue's loop. */
+static void on_link(void *ctx, bool up)
+{
+	const struct nic *nic = ctx;
+
+	event(machine_sink(nic->machine), EVENT_NET_LINK, EVENT_NUMBER("index", nic->index),
+	      EVENT_TEXT("detail", up ? "up" : "down"));
+}
+
 int machine_offer_nic(struct nic *nic, struct error *err)
 {
 	struct machine *m = nic->machine;
@@ -113,6 +122,8 @@ int machine_offer_nic(struct nic *nic, struct error *err)
 		.index = nic->index,
 		.backend = nic->backend,
 		.link_up = nic->link,
+		.link_changed = on_link,
+		.link_ctx = nic,
 		.loops = nic->loops,
 		.queues_max = machine_net_queues(nic->config, m->config->cpus.count,
 						 net_backend_info(nic->backend)->queues),

@@ -208,6 +208,8 @@ int netvsp_create(const struct netvsp_config *config, struct error *err, struct 
 	netvsp->queue_count = max_of(min_of(config->queues_max, most), 1u);
 	memcpy(netvsp->permanent_mac, config->mac, sizeof(netvsp->permanent_mac));
 	atomic_store(&netvsp->link_wanted, config->link_up);
+	netvsp->link_changed = config->link_changed;
+	netvsp->link_ctx = config->link_ctx;
 	init_queues(netvsp, config);
 	netvsp_forget(netvsp);
 	device.ctx = netvsp;

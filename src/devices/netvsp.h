@@ -22,6 +22,9 @@ struct netvsp_config {
 	uint8_t mac[6];
 	uint32_t mtu; /* that the guest is told, without the Ethernet header: 68 to 65521 */
 	bool link_up; /* at the beginning */
+	/* The link, of the cable and of the backend, is another. May be NULL; on loops[0]. */
+	void (*link_changed)(void *ctx, bool up);
+	void *link_ctx;
 	/* Queue i is served by loops[i % loop_count]. */
 	struct loop *const *loops;
 	unsigned int loop_count;

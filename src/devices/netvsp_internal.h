@@ -249,6 +249,8 @@ struct netvsp {
 	_Atomic uint64_t mac;                             /* the current one */
 	_Atomic uint64_t multicast[NETVSP_MULTICAST_MAX]; /* 0: none */
 	_Atomic bool link_wanted, link;
+	void (*link_changed)(void *ctx, bool up); /* NULL: nobody wants to know */
+	void *link_ctx;
 	_Atomic bool pausing;
 	struct loop_task link_task, subs_task;
 

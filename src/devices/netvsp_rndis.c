@@ -144,6 +144,8 @@ void netvsp_rndis_link(struct netvsp *netvsp)
 	if (link == atomic_load(&netvsp->link))
 		return;
 	atomic_store(&netvsp->link, link);
+	if (netvsp->link_changed)
+		netvsp->link_changed(netvsp->link_ctx, link);
 	if (!netvsp->operational)
 		return;
 	netvsp->tell_link = true;

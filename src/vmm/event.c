@@ -37,6 +37,7 @@ const struct event_kind event_kinds[EVENT_COUNT] = {
 	[EVENT_NET_REMOVED] = {"net-removed", EVENT_INFO, false},
 	[EVENT_NET_CHANGED] = {"net-changed", EVENT_INFO, false},
 	[EVENT_CPUS] = {"cpus", EVENT_INFO, false},
+	[EVENT_NET_LINK] = {"net-link", EVENT_INFO, true},
 	[EVENT_MEMORY] = {"memory", EVENT_INFO, true},
 	[EVENT_MEMORY_ADDED] = {"memory-added", EVENT_INFO, true},
 	[EVENT_SUPPRESSED] = {"suppressed", EVENT_WARNING, false},

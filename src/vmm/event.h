@@ -50,6 +50,7 @@ enum event_id {
 	EVENT_NET_REMOVED,
 	EVENT_NET_CHANGED,
 	EVENT_CPUS,
+	EVENT_NET_LINK,
 	EVENT_MEMORY,
 	EVENT_MEMORY_ADDED,
 	/* The log itself. */

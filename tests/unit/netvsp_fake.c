@@ -13,6 +13,13 @@ const uint8_t netvsp_fake_mac[6] = {0x02, 0x15, 0x5d, 0x01, 0x02, 0x03};
 
 /* --- The host. ------------------------------------------------------------------------------- */
 
+static void on_link(void *ctx, bool up)
+{
+	struct netvsp_fake *f = ctx;
+
+	atomic_fetch_add(up ? &f->links_up : &f->links_down, 1);
+}
+
 static void create_nic(void *arg)
 {
 	struct netvsp_fake *f = arg;
@@ -23,6 +30,8 @@ static void create_nic(void *arg)
 		.backend = &f->net,
 		.mtu = f->config.mtu,
 		.link_up = !f->config.link_down,
+		.link_changed = on_link,
+		.link_ctx = f,
 		.loops = loops,
 		.loop_count = f->config.loops,
 		.queues_max = f->config.queues,

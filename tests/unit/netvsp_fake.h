@@ -48,6 +48,7 @@ struct netvsp_fake {
 	struct loop_thread loops[NETVSP_FAKE_LOOPS];
 	struct net_backend net;
 	struct netvsp *netvsp;
+	_Atomic unsigned int links_up, links_down; /* what the host was told */
 	struct bus_guest_channel ch, subs[NETVSP_FAKE_SUBS];
 	struct vmbus_channel_offer_channel offer;
 	uint64_t recv_gpa, send_gpa, data_gpa; /* the latter 32 pages */

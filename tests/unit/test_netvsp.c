@@ -209,6 +209,8 @@ START_TEST(the_link_goes_and_comes)
 	expect_status(RNDIS_STATUS_MEDIA_DISCONNECT);
 	net_fake_link(&f.net, true);
 	expect_status(RNDIS_STATUS_MEDIA_CONNECT);
+	ck_assert_uint_eq(atomic_load(&f.links_up), 2);
+	ck_assert_uint_eq(atomic_load(&f.links_down), 2);
 	ck_assert_uint_eq(netvsp_fake_send(&f, frame, 100, NULL, 0), NVSP_STAT_SUCCESS);
 	ck_assert_uint_eq(net_fake_sent(&f.net), 1);
 }
