@@ -167,8 +167,14 @@ int machine_create_sandbox(struct machine *m, struct error *err)
 
 int machine_enter_sandbox(struct machine *m, struct error *err)
 {
-	int r = m->sandbox ? sandbox_enter(m->sandbox, SANDBOX_MAIN) : 0;
+	int r;
 
+	if (!m->sandbox)
+		return 0;
+	r = machine_cpu_places(m, err);
+	if (r < 0)
+		return r;
+	r = sandbox_enter(m->sandbox, SANDBOX_MAIN);
 	return r < 0 ? error_errno(err, r, "sandbox: cannot enter it") : 0;
 }
 
