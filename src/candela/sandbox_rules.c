@@ -159,6 +159,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	CALL(IM, listen),
 	CALL(IM, accept4),
 	CALL(IM, connect),
+	CALL(M, getsockopt), /* who asks for something at the control socket */
 	CALL(IM, setsockopt),
 	CALL(IM, recvfrom),
 	CALL(IM, sendto),
