@@ -13,11 +13,12 @@
 /* What may be done at a place: below a directory, or with one file. A set. */
 enum landlock_use {
 	LANDLOCK_READ = 1 << 0,
-	LANDLOCK_WRITE = 1 << 1,   /* files that are there */
-	LANDLOCK_CREATE = 1 << 2,  /* regular files */
-	LANDLOCK_SOCKETS = 1 << 3, /* names for Unix sockets */
-	LANDLOCK_REMOVE = 1 << 4,  /* files */
-	LANDLOCK_DEVICES = 1 << 5, /* ioctls of devices */
+	LANDLOCK_WRITE = 1 << 1,       /* files that are there */
+	LANDLOCK_CREATE = 1 << 2,      /* regular files */
+	LANDLOCK_SOCKETS = 1 << 3,     /* names for Unix sockets */
+	LANDLOCK_REMOVE = 1 << 4,      /* files */
+	LANDLOCK_DEVICES = 1 << 5,     /* ioctls of devices */
+	LANDLOCK_DIRECTORIES = 1 << 6, /* making and removing them */
 };
 
 /*

@@ -17,8 +17,10 @@
 #include "candela/control.h"
 #include "candela/cpu_home.h"
 #include "candela/machine_control.h"
+#include "candela/landlock.h"
 #include "candela/machine_events.h"
 #include "candela/machine_internal.h"
+#include "candela/sandbox.h"
 #include "vmm/config_cpus.h"
 #include "vmm/cpu_group.h"
 #include "vmm/cpu_list.h"
@@ -180,6 +182,28 @@ int machine_create_cpu(struct machine *m, struct error *err)
 	if (r == 0)
 		r = pin(m, claims, err);
 	free(claims);
+	return r;
+}
+
+int machine_cpu_places(const struct machine *m, struct error *err)
+{
+	/* How processors and nodes are, and what threads there are. */
+	static const struct sandbox_place topology[] = {{"/sys/devices/system", LANDLOCK_READ},
+							{"/proc", LANDLOCK_READ}};
+	const uint32_t uses = LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_DIRECTORIES;
+	char path[PATH_MAX], *slash;
+	int r;
+
+	if (!m->cpu->group)
+		return 0;
+	snprintf(path, sizeof(path), "%s", cpu_group_fleet(m->cpu->group));
+	/* The last VM removes the fleet itself. */
+	slash = strrchr(path, '/');
+	if (slash && slash != path)
+		*slash = '\0';
+	r = sandbox_allow(m->sandbox, &(struct sandbox_place){path, uses}, err);
+	for (size_t i = 0; i < ARRAY_SIZE(topology) && r == 0; i++)
+		r = sandbox_allow(m->sandbox, &topology[i], err);
 	return r;
 }
 
@@ -363,6 +387,10 @@ static int apply(struct machine *m, const struct config_cpus *cpus, struct error
 	struct cpu_claim *claims = NULL;
 	int r;
 
+	if (!m->cpu->group && machine_is_confined(m))
+		return error_set(err, -EPERM,
+				 "the VM has no control group, and the sandbox lets it make none "
+				 "once it runs: start it with cpus.group=always, or --sandbox=off");
 	vcpu_set_await_threads(&m->vcpus);
 	r = find_place(m, err);
 	if (r == 0)

@@ -149,6 +149,8 @@ int machine_enter_place(struct machine *m, struct error *err) must_check;
 int machine_create_cpu(struct machine *m, struct error *err) must_check;
 /* Once the threads are gone. */
 void machine_destroy_cpu(struct machine *m);
+/* What the sandbox is to leave for changes later, and for the end. */
+int machine_cpu_places(const struct machine *m, struct error *err) must_check;
 struct json_object;
 struct control_call;
 /* Methods of the control socket, and their parameters' names. */

@@ -72,6 +72,9 @@ static int add_all(struct places *p, const struct machine *m)
 	if (r == 0 && config->result)
 		r = add_directory(p, config->result,
 				  LANDLOCK_WRITE | LANDLOCK_CREATE | LANDLOCK_REMOVE);
+	/* It may be moved away, and is then made anew. */
+	if (r == 0 && config->event_log)
+		r = add_directory(p, config->event_log, LANDLOCK_WRITE | LANDLOCK_CREATE);
 	for (size_t i = 0; i < config->sandbox_path_count; i++)
 		add(p, config->sandbox_paths[i].path,
 		    LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_CREATE | LANDLOCK_SOCKETS |
@@ -85,8 +88,8 @@ static int add_all(struct places *p, const struct machine *m)
 
 static int find_places(struct places *p, const struct machine *m)
 {
-	/* Control, serial, vsock, the result, and /sys. */
-	const size_t most = 5 + m->config->net_count + m->config->sandbox_path_count;
+	/* Control, serial, vsock, the result, the event log, and /sys. */
+	const size_t most = 6 + m->config->net_count + m->config->sandbox_path_count;
 
 	p->places = calloc(most, sizeof(*p->places));
 	p->directories = calloc(most, sizeof(*p->directories));
@@ -167,8 +170,14 @@ int machine_create_sandbox(struct machine *m, struct error *err)
 
 int machine_enter_sandbox(struct machine *m, struct error *err)
 {
-	int r = m->sandbox ? sandbox_enter(m->sandbox, SANDBOX_MAIN) : 0;
+	int r;
 
+	if (!m->sandbox)
+		return 0;
+	r = machine_cpu_places(m, err);
+	if (r < 0)
+		return r;
+	r = sandbox_enter(m->sandbox, SANDBOX_MAIN);
 	return r < 0 ? error_errno(err, r, "sandbox: cannot enter it") : 0;
 }
 

@@ -49,6 +49,15 @@ static int check_host(struct error *err)
 	return 0;
 }
 
+int sandbox_allow(struct sandbox *s, const struct sandbox_place *place, struct error *err)
+{
+	int r = s->landlock < 0 ? 0 : landlock_allow(s->landlock, place->path, place->uses, err);
+
+	if (r < 0)
+		error_prefix(err, "sandbox");
+	return r;
+}
+
 static int add_places(struct sandbox *s, const struct sandbox_config *config, struct error *err)
 {
 	int r = s->landlock = landlock_open();
@@ -61,12 +70,10 @@ static int add_places(struct sandbox *s, const struct sandbox_config *config, st
 	for (size_t i = 0; i < config->place_count && r == 0; i++) {
 		const struct sandbox_place *place = &config->places[i];
 
-		r = landlock_allow(s->landlock, place->path, place->uses, err);
+		r = sandbox_allow(s, place, err);
 		if (r == -ENOENT && place->optional)
 			r = 0;
 	}
-	if (r < 0)
-		error_prefix(err, "sandbox");
 	return r;
 }
 

@@ -47,6 +47,10 @@ bool sandbox_is_built(void);
 int sandbox_create(const struct sandbox_config *config, struct error *err,
 		   struct sandbox **ret) must_check;
 
+/* One more place, for threads that have yet to enter; -errno with text. */
+int sandbox_allow(struct sandbox *sandbox, const struct sandbox_place *place,
+		  struct error *err) must_check;
+
 /* Confines the calling thread, for good. -errno: it is not, or not wholly. */
 int sandbox_enter(const struct sandbox *sandbox, enum sandbox_kind kind) must_check;
 

@@ -144,6 +144,14 @@ const struct sandbox_rule sandbox_rules[] = {
 	CALL(IM, chmod),
 	CALL(M, rename),
 
+	/* Control groups of VPs: read, changed, and removed in the end, with others' left-overs. */
+	CALL(M, getdents64),
+	CALL(M, fgetxattr),
+	CALL(M, fsetxattr),
+	CALL(M, mkdirat),
+	CALL(M, unlinkat),
+	CALL(M, sched_setaffinity),
+
 	/* Sockets: of the machine (AF_UNIX), and for what becomes of TAP devices (AF_NETLINK). */
 	CALL_IF(IM, socket, 0, AF_UNIX),
 	CALL_IF(IM, socket, 0, AF_NETLINK),
@@ -151,6 +159,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	CALL(IM, listen),
 	CALL(IM, accept4),
 	CALL(IM, connect),
+	CALL(M, getsockopt), /* who asks for something at the control socket */
 	CALL(IM, setsockopt),
 	CALL(IM, recvfrom),
 	CALL(IM, sendto),

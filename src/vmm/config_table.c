@@ -111,42 +111,6 @@ static const char *const vmbus_version_names[] = {
 	NULL,
 };
 
-static const struct config_row module_rows[] = {
-	{
-		.key = "path",
-		CONFIG_AT_PATH(struct boot_module, path),
-		.required = true,
-		.help = "the file",
-	},
-	{
-		.key = "cmdline",
-		CONFIG_AT_STRING(struct boot_module, cmdline),
-		.max = LAYOUT_CMDLINE_MAX - 1,
-		.help = "its arguments",
-	},
-};
-
-static const struct config_table module_table = {
-	.rows = module_rows,
-	.row_count = ARRAY_SIZE(module_rows),
-	.size = sizeof(struct boot_module),
-	.syntax = CONFIG_ITEM_WORDS,
-};
-
-static const struct config_row sandbox_path_rows[] = {
-	{
-		CONFIG_AT_PATH(struct config_sandbox_path, path),
-		.help = "a directory, or one file",
-	},
-};
-
-static const struct config_table sandbox_path_table = {
-	.rows = sandbox_path_rows,
-	.row_count = ARRAY_SIZE(sandbox_path_rows),
-	.size = sizeof(struct config_sandbox_path),
-	.syntax = CONFIG_ITEM_VALUE,
-};
-
 static const struct config_row vm_rows[] = {
 	{
 		/* Editors find the schema of a file by this key. */
@@ -332,7 +296,7 @@ static const struct config_row vm_rows[] = {
 	{
 		.key = "boot.modules",
 		CONFIG_AT_ARRAY(VM, boot.modules, boot.module_count, const struct boot_module),
-		.items = &module_table,
+		.items = &config_module_table,
 		.max = 32,
 		.option = "module",
 		.metavar = "\"FILE [ARGS]\"",
@@ -584,7 +548,7 @@ static const struct config_row vm_rows[] = {
 		.key = "sandbox-paths",
 		CONFIG_AT_ARRAY(VM, sandbox_paths, sandbox_path_count,
 				const struct config_sandbox_path),
-		.items = &sandbox_path_table,
+		.items = &config_sandbox_path_table,
 		.max = 64,
 		.option = "sandbox-path",
 		.metavar = "PATH",
@@ -598,61 +562,4 @@ const struct config_table config_vm_table = {
 	.rows = vm_rows,
 	.row_count = ARRAY_SIZE(vm_rows),
 	.size = sizeof(struct vm_config),
-};
-
-#define CLI struct config_cli_result
-
-static const struct config_row cli_rows[] = {
-	{
-		.kind = CONFIG_ASSIGN,
-		.option = "set",
-		.metavar = "KEY=VALUE",
-		.help = "set any key of the file by its JSON path: --set cpus.count=4, --set "
-			"boot.modules[0].cmdline=quiet; KEY[]=ITEM adds to an array",
-		.group = CONFIG_GROUP_PROGRAM,
-	},
-	{
-		CONFIG_AT_COUNT(CLI, verbose),
-		.option = "verbose",
-		.letter = 'v',
-		.help = "say what is being done; twice: every detail",
-		.group = CONFIG_GROUP_PROGRAM,
-		.verbs = CONFIG_VERB_RUN | CONFIG_VERB_TEST,
-	},
-	{
-		CONFIG_AT_BOOL(CLI, detach),
-		.option = "detach",
-		.letter = 'd',
-		.help = "leave the VM running in the background once it has started; its serial "
-			"console is for \"candela console\" instead of stdio",
-		.group = CONFIG_GROUP_PROGRAM,
-		.verbs = CONFIG_VERB_RUN,
-	},
-	{
-		CONFIG_AT_BOOL(CLI, effective),
-		.option = "effective",
-		.help = "print the whole configuration, with defaults, as JSON",
-		.group = CONFIG_GROUP_PROGRAM,
-		.verbs = CONFIG_VERB_CHECK,
-	},
-	{
-		CONFIG_AT_BOOL(CLI, print_schema),
-		.option = "print-schema",
-		.help = "print the JSON Schema of the file, and do nothing else",
-		.group = CONFIG_GROUP_PROGRAM,
-		.verbs = CONFIG_VERB_CHECK,
-	},
-	{
-		CONFIG_AT_BOOL(CLI, help),
-		.option = "help",
-		.letter = 'h',
-		.help = "print this text",
-		.group = CONFIG_GROUP_PROGRAM,
-	},
-};
-
-const struct config_table config_cli_table = {
-	.rows = cli_rows,
-	.row_count = ARRAY_SIZE(cli_rows),
-	.size = sizeof(struct config_cli_result),
 };

@@ -104,6 +104,8 @@ extern const struct config_table config_vm_table;
 extern const struct config_table config_disk_table;
 /* An item of its "networks"; base: struct config_net. */
 extern const struct config_table config_net_table;
+/* Those of others. */
+extern const struct config_table config_module_table, config_sandbox_path_table;
 /* What only a command line says; base: struct config_cli_result. Its rows own no memory. */
 extern const struct config_table config_cli_table;
 
