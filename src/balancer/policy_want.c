@@ -43,7 +43,7 @@ static bool is_valid(const struct policy_vm *vm, const struct policy_host *host)
 {
 	return vm->minimum <= vm->maximum && vm->maximum <= POLICY_BYTES_MAX && vm->assigned > 0 &&
 	       vm->assigned <= host->total && vm->assigned <= POLICY_BYTES_MAX &&
-	       vm->rss <= host->total && vm->target <= POLICY_BYTES_MAX && vm->weight > 0 &&
+	       vm->rss <= host->total && vm->target <= POLICY_BYTES_MAX &&
 	       vm->weight <= POLICY_WEIGHT_MAX && vm->buffer <= POLICY_BUFFER_MAX;
 }
 
@@ -213,7 +213,7 @@ void policy_want(const struct policy_settings *settings, const struct policy_hos
 		slot->heading = vm->target;
 		return;
 	}
-	slot->weight = vm->weight;
+	slot->weight = max_of(vm->weight, 1u);
 	slot->heading = vm->target ? vm->target : vm->assigned;
 	slot->base = max_of(vm->assigned, slot->heading);
 	if (why == POLICY_STALE && slot->heading > vm->assigned)

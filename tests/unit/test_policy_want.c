@@ -212,9 +212,16 @@ START_TEST(impossible)
 		ck_assert_uint_eq(slot.base, 0);
 		vm = good;
 	}
-	vm.weight = 0;
+	vm.weight = POLICY_WEIGHT_MAX + 1;
 	want_after(1);
 	ck_assert_int_eq(slot.reason, POLICY_INVALID);
+	vm = good;
+	/* A configuration may say so. */
+	vm.weight = 0;
+	want_after(1);
+	ck_assert_int_ne(slot.reason, POLICY_INVALID);
+	ck_assert_uint_eq(slot.weight, 1);
+	ck_assert_uint_eq(slot.base, GiB(4));
 	vm = good;
 	vm.assigned = GiB(65);
 	want_after(1);
