@@ -6,7 +6,7 @@
  *   mode=silent   never answers a request, and goes on reporting
  *   mode=twice    gives each answer twice
  *   mode=claims   has committed 2^64 pages, and has as many free
- *   mode=thief    gives with its own pages those of others, of nobody, and those that it gave before
+ *   mode=thief    gives its own pages, those of others and of nobody, and what it gave before
  *   mode=closes   closes its channel in the middle of each third request, and comes again
  *
  * Further parameters: used_mb=N (committed, default 60), give_mb=N (what it starts with, most of
