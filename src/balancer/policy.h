@@ -60,7 +60,7 @@ struct policy_vm {
 	uint64_t rss;       /* of it, the host has given so much */
 	uint64_t report_age_ns, grace_left_ns;
 	uint32_t buffer; /* percent */
-	uint32_t weight; /* 1 to POLICY_WEIGHT_MAX */
+	uint32_t weight; /* 0 to POLICY_WEIGHT_MAX; 0 counts as 1 */
 	bool is_static, driver, has_demand, has_available;
 	bool moving; /* a request is with the guest */
 	bool silent; /* the VM did not answer: this is an old sample */

@@ -43,7 +43,7 @@ static bool is_valid(const struct policy_vm *vm, const struct policy_host *host)
 {
 	return vm->minimum <= vm->maximum && vm->maximum <= POLICY_BYTES_MAX && vm->assigned > 0 &&
 	       vm->assigned <= host->total && vm->assigned <= POLICY_BYTES_MAX &&
-	       vm->rss <= host->total && vm->target <= POLICY_BYTES_MAX && vm->weight > 0 &&
+	       vm->rss <= host->total && vm->target <= POLICY_BYTES_MAX &&
 	       vm->weight <= POLICY_WEIGHT_MAX && vm->buffer <= POLICY_BUFFER_MAX;
 }
 
@@ -143,11 +143,24 @@ static uint64_t in_chunks(uint64_t v, uint64_t low, uint64_t high)
 	return clamp(align_up(v, POLICY_CHUNK), low, high);
 }
 
+/*
+ * The floor is of the guest's last report, and as it was asked for memory then. A guest that is on
+ * its way down has a lower one by the next report; it is not turned back for the sake of the old.
+ */
+static uint64_t floor_of(uint64_t now, const struct policy_vm *vm, const struct policy_state *state,
+			 const struct policy_slot *slot)
+{
+	if (vm->moving || vm->report_age_ns > now - state->changed_ns)
+		return min_of(vm->floor, slot->heading);
+	return vm->floor;
+}
+
 static void set_wants(const struct policy_settings *settings, uint64_t now,
 		      const struct policy_vm *vm, struct policy_state *state,
 		      struct policy_slot *slot)
 {
-	const uint64_t low = min_of(max_of(vm->minimum, vm->floor), vm->maximum);
+	const uint64_t floor = floor_of(now, vm, state, slot);
+	const uint64_t low = min_of(max_of(vm->minimum, floor), vm->maximum);
 	uint64_t demand = min_of(vm->demand, vm->maximum), used = 0, need, peak;
 
 	if (used_of(now, vm, state, &used)) {
@@ -200,7 +213,7 @@ void policy_want(const struct policy_settings *settings, const struct policy_hos
 		slot->heading = vm->target;
 		return;
 	}
-	slot->weight = vm->weight;
+	slot->weight = max_of(vm->weight, 1u);
 	slot->heading = vm->target ? vm->target : vm->assigned;
 	slot->base = max_of(vm->assigned, slot->heading);
 	if (why == POLICY_STALE && slot->heading > vm->assigned)

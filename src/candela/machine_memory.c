@@ -124,6 +124,7 @@ int machine_create_memory(struct machine *m, struct error *err)
 		.minimum = config_memory_minimum(memory),
 		.maximum = config_memory_maximum(memory),
 		.grace_ns = memory->grace_ns,
+		.answer_ns = BALLOON_ANSWER_NS,
 		.ops = &host_ops,
 		.ctx = m,
 	};

@@ -125,13 +125,13 @@ static void on_timer(struct loop_timer *timer)
 		balloon_step(b);
 		return;
 	}
-	if (b->late || loop_now() < b->request_ns + BALLOON_ANSWER_NS)
+	if (b->late || loop_now() < b->request_ns + b->answer_ns)
 		return;
 	/* It may come yet, and nothing else is asked until it does. */
 	b->late = true;
 	counter_add(&b->counters.refusals, 1);
 	log_guest(&b->log, LOG_WARNING, "balloon: the guest has not answered for %llu s",
-		  BALLOON_ANSWER_NS / NSEC_PER_SEC);
+		  (unsigned long long)(b->answer_ns / NSEC_PER_SEC));
 	balloon_stuck(b, "the guest does not answer");
 }
 
@@ -224,6 +224,7 @@ static struct balloon *new_balloon(const struct balloon_config *config)
 	b->minimum = config->minimum;
 	b->maximum = config->maximum;
 	b->grace_ns = config->grace_ns;
+	b->answer_ns = config->answer_ns;
 	b->target = b->startup;
 	b->told = BALLOON_TOLD_REACHED;
 	b->timer.fired = on_timer;

@@ -20,6 +20,9 @@
 
 struct balloon;
 
+/* Linux waits 5 s for each 128 MiB to be used. */
+#define BALLOON_ANSWER_NS (120 * NSEC_PER_SEC)
+
 /* What the machine does for it, on its loop; mandatory all. */
 struct balloon_host_ops {
 	/* The next @len bytes of mem_window() become RAM that the guest can use. */
@@ -34,7 +37,8 @@ struct balloon_config {
 	struct mem *mem;
 	const char *vm;            /* the machine's name, which makes the instance GUID */
 	uint64_t minimum, maximum; /* bytes; mem_size() lies between */
-	uint64_t grace_ns; /* from the driver's start on the guest is asked for nothing so long */
+	uint64_t grace_ns;  /* from the driver's start on the guest is asked for nothing so long */
+	uint64_t answer_ns; /* an answer that takes longer does not come: BALLOON_ANSWER_NS */
 	const struct balloon_host_ops *ops;
 	void *ctx;
 };

@@ -18,8 +18,6 @@
 #define BALLOON_STEP_MIN MiB(64)
 #define BALLOON_STEP_MAX GiB(1)
 
-/* An answer that takes longer does not come. Linux waits 5 s for each 128 MiB to be used. */
-#define BALLOON_ANSWER_NS (120 * NSEC_PER_SEC)
 /* What the guest could not do, it is not asked again for so long. */
 #define BALLOON_BACKOFF_NS (10 * NSEC_PER_SEC)
 /* Memory that a guest uses though it has given it away is taken again so often. */
@@ -50,7 +48,7 @@ struct balloon {
 	struct mem *mem;
 	const struct balloon_host_ops *ops;
 	void *ctx;
-	uint64_t startup, minimum, maximum, grace_ns;
+	uint64_t startup, minimum, maximum, grace_ns, answer_ns;
 
 	/* The guest's driver. */
 	struct channel *channel; /* NULL: closed */

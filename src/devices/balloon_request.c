@@ -25,7 +25,7 @@ static void begin(struct balloon *b, enum balloon_request request, uint64_t aske
 	b->request_ns = loop_now();
 	b->asked = asked;
 	b->got = 0;
-	loop_timer_set(b->loop, &b->timer, b->request_ns + BALLOON_ANSWER_NS);
+	loop_timer_set(b->loop, &b->timer, b->request_ns + b->answer_ns);
 }
 
 /* Does this add come while the guest has what it needs? */

@@ -214,7 +214,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = {.data = data, .left = size};
 
-	balloon_fake_init(&f, 0);
+	balloon_fake_init(&f, 0, BALLOON_ANSWER_NS);
 	while (in.left) {
 		run(&in);
 		check();

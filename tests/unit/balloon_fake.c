@@ -31,7 +31,7 @@ static void settled(void *ctx, const char *why)
 
 static const struct balloon_host_ops ops = {.grow = grow, .settled = settled};
 
-void balloon_fake_init(struct balloon_fake *f, uint64_t grace_ns)
+void balloon_fake_init(struct balloon_fake *f, uint64_t grace_ns, uint64_t answer_ns)
 {
 	const struct mem_config mem_config = {.size = MiB(512), .maximum = MiB(1024)};
 	struct error err;
@@ -51,6 +51,7 @@ void balloon_fake_init(struct balloon_fake *f, uint64_t grace_ns)
 		.minimum = MiB(256),
 		.maximum = MiB(1024),
 		.grace_ns = grace_ns,
+		.answer_ns = answer_ns,
 		.ops = &ops,
 		.ctx = f,
 	};

@@ -22,7 +22,7 @@ struct balloon_fake {
 };
 
 /* 512 MiB, of 256 MiB to 1 GiB. Nothing is open. */
-void balloon_fake_init(struct balloon_fake *f, uint64_t grace_ns);
+void balloon_fake_init(struct balloon_fake *f, uint64_t grace_ns, uint64_t answer_ns);
 void balloon_fake_finish(struct balloon_fake *f);
 /* Opens the channel, and goes through the negotiation as Linux does. */
 void balloon_fake_start(struct balloon_fake *f, uint32_t version);

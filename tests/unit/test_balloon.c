@@ -10,7 +10,7 @@ static struct balloon_fake f;
 
 static void setup(void)
 {
-	balloon_fake_init(&f, 0);
+	balloon_fake_init(&f, 0, BALLOON_ANSWER_NS);
 	balloon_fake_start(&f, DYNMEM_PROTOCOL_VERSION_3);
 }
 
@@ -220,7 +220,7 @@ START_TEST(grace)
 	const uint64_t begin = loop_now();
 
 	balloon_fake_finish(&f);
-	balloon_fake_init(&f, 40 * NSEC_PER_MSEC);
+	balloon_fake_init(&f, 40 * NSEC_PER_MSEC, BALLOON_ANSWER_NS);
 	ck_assert_uint_eq(balloon_fake_state(&f).grace_left_ns, 40 * NSEC_PER_MSEC);
 	balloon_fake_start(&f, DYNMEM_PROTOCOL_VERSION_3);
 	balloon_fake_report(&f, MiB(440), MiB(200));

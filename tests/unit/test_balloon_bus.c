@@ -37,6 +37,7 @@ static void create(void *arg)
 		.vm = "vm",
 		.minimum = MiB(16),
 		.maximum = MiB(32),
+		.answer_ns = BALLOON_ANSWER_NS,
 		.ops = &ops,
 	};
 	struct error err;

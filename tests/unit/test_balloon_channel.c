@@ -11,7 +11,7 @@ static struct balloon_fake f;
 
 static void setup(void)
 {
-	balloon_fake_init(&f, 0);
+	balloon_fake_init(&f, 0, BALLOON_ANSWER_NS);
 }
 
 static void teardown(void)

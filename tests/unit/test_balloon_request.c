@@ -18,7 +18,7 @@ static const struct balloon_counters *counters(void)
 
 static void setup(void)
 {
-	balloon_fake_init(&f, 0);
+	balloon_fake_init(&f, 0, BALLOON_ANSWER_NS);
 	balloon_fake_start(&f, DYNMEM_PROTOCOL_VERSION_3);
 	balloon_fake_report(&f, MiB(440), MiB(200));
 }
@@ -179,6 +179,39 @@ START_TEST(never_answers)
 	/* When it does after all, the last wish counts. */
 	ck_assert_int_eq(balloon_fake_give(&f, NULL, 0, false), 0);
 	(void)balloon_fake_next(&f, DM_MEM_HOT_ADD_REQUEST);
+}
+END_TEST
+
+/* After so long it is said, once; the answer is good whenever it comes. */
+START_TEST(answers_late)
+{
+	const uint64_t begin = loop_now();
+
+	balloon_fake_finish(&f);
+	balloon_fake_init(&f, 0, 30 * NSEC_PER_MSEC);
+	balloon_fake_start(&f, DYNMEM_PROTOCOL_VERSION_3);
+	balloon_fake_report(&f, MiB(440), MiB(200));
+	ask_for(128, MiB(64) >> PAGE_SHIFT);
+	while (balloon_fake_state(&f).moving) {
+		ck_assert_uint_lt(loop_now() - begin, 30 * NSEC_PER_SEC);
+		usleep(1000);
+		balloon_fake_pass(&f);
+	}
+	ck_assert_uint_ge(loop_now() - begin, 30 * NSEC_PER_MSEC);
+	ck_assert_uint_eq(counter_get(&counters()->refusals), 1);
+	ck_assert_uint_eq(f.refused, 1);
+	balloon_set_target(f.balloon, MiB(1024));
+	balloon_fake_pass(&f);
+	ck_assert(balloon_fake_silent(&f));
+	ck_assert_uint_eq(balloon_fake_state(&f).assigned, MiB(512));
+	balloon_set_target(f.balloon, MiB(448));
+	ck_assert_int_eq(
+		balloon_fake_give(
+			&f, (const uint64_t[]){balloon_fake_range(0x8000, MiB(64) >> PAGE_SHIFT)},
+			1, false),
+		0);
+	ck_assert_uint_eq(balloon_fake_state(&f).assigned, MiB(448));
+	ck_assert(!balloon_fake_state(&f).moving && balloon_fake_silent(&f));
 }
 END_TEST
 
@@ -355,6 +388,7 @@ static void add_tests(TCase *tc)
 	tcase_add_test(tc, more_than_it_says);
 	tcase_add_test(tc, more_for_ever);
 	tcase_add_test(tc, never_answers);
+	tcase_add_test(tc, answers_late);
 	tcase_add_test(tc, unasked);
 	tcase_add_test(tc, gives_while_there_is_room);
 	tcase_add_test(tc, in_whole_blocks);

@@ -62,6 +62,28 @@ START_TEST(demand_and_buffer)
 }
 END_TEST
 
+/* A guest on its way down is not turned back by the floor that it had when it last reported. */
+START_TEST(floor_of_an_old_report)
+{
+	vm.demand = MiB(600);
+	vm.floor = MiB(1500);
+	want_after(1);
+	ck_assert_uint_eq(slot.low, MiB(1500));
+	vm.target = GiB(1);
+	vm.moving = true;
+	want_after(1);
+	ck_assert_uint_eq(slot.low, GiB(1));
+	vm.moving = false;
+	vm.assigned = MiB(1500);
+	vm.report_age_ns = NSEC_PER_SEC / 2;
+	want_after(1);
+	ck_assert_uint_eq(slot.low, GiB(1));
+	/* Now it has told that it needs so much. */
+	want_after(1);
+	ck_assert_uint_eq(slot.low, MiB(1500));
+}
+END_TEST
+
 START_TEST(held_then_let_go)
 {
 	want_after(1);
@@ -190,9 +212,16 @@ START_TEST(impossible)
 		ck_assert_uint_eq(slot.base, 0);
 		vm = good;
 	}
-	vm.weight = 0;
+	vm.weight = POLICY_WEIGHT_MAX + 1;
 	want_after(1);
 	ck_assert_int_eq(slot.reason, POLICY_INVALID);
+	vm = good;
+	/* A configuration may say so. */
+	vm.weight = 0;
+	want_after(1);
+	ck_assert_int_ne(slot.reason, POLICY_INVALID);
+	ck_assert_uint_eq(slot.weight, 1);
+	ck_assert_uint_eq(slot.base, GiB(4));
 	vm = good;
 	vm.assigned = GiB(65);
 	want_after(1);
@@ -252,6 +281,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, demand_and_buffer);
+	tcase_add_test(tc, floor_of_an_old_report);
 	tcase_add_test(tc, held_then_let_go);
 	tcase_add_test(tc, committed_and_available);
 	tcase_add_test(tc, used_and_nothing_available);
