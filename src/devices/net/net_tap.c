@@ -36,14 +36,17 @@ static struct net_tap *tap_of(const struct net_backend *backend)
 
 bool net_tap_look_at_link(struct net_tap *tap)
 {
-	const short up = IFF_UP | IFF_RUNNING;
 	struct ifreq ifr = {0};
 	bool link = true, before;
 
-	/* One that came as a descriptor may be in a network namespace that we do not see. */
+	/*
+	 * Not IFF_RUNNING, which says up to a second late that somebody, we, has attached to the
+	 * device: a guest that is told of it while its driver registers the interface forgets it.
+	 * One that came as a descriptor may be in a network namespace that we do not see.
+	 */
 	if (ioctl(tap->fds[0], TUNGETIFF, &ifr) == 0 &&
 	    ioctl(tap->link_fd, SIOCGIFFLAGS, &ifr) == 0)
-		link = (ifr.ifr_flags & up) == up;
+		link = ifr.ifr_flags & IFF_UP;
 	before = atomic_exchange(&tap->link, link);
 	return link != before;
 }
