@@ -17,6 +17,7 @@
 
 #include "candela/machine_events.h"
 #include "candela/sandbox.h"
+#include "candela/startup_code.h"
 #include "devices/pc/serial.h"
 #include "hv-enlight/hv.h"
 #include "hv-enlight/test_device.h"
@@ -460,6 +461,8 @@ int machine_run(struct machine *m, struct machine_outcome *ret_outcome, struct e
 
 	if (r == 0)
 		r = machine_start_network(m, err);
+	if (r == 0)
+		startup_code_release();
 	if (r == 0)
 		r = machine_enter_sandbox(m, err);
 	if (r < 0)
