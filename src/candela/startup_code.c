@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Lets go of code that has set up the process. See startup_code.h; dl_iterate_phdr(3), madvise(2). */
+/*
+ * Lets go of code that has set up the process. See startup_code.h; dl_iterate_phdr(3), madvise(2).
+ */
 #include "candela/startup_code.h"
 
 #include <fcntl.h>
@@ -36,8 +38,8 @@ static int release_object(struct dl_phdr_info *info, size_t size, void *ctx)
 		const uintptr_t end = info->dlpi_addr + segment->p_vaddr + segment->p_filesz;
 
 		/*
-		 * Only of a segment that nobody could write to is the file a copy. What this saves is
-		 * memory: where it cannot be saved, nothing is lost.
+		 * Only of a segment that nobody could write to is the file a copy. What this
+		 * saves is memory: where it cannot be saved, nothing is lost.
 		 */
 		if (segment->p_type == PT_LOAD && !(segment->p_flags & PF_W))
 			(void)madvise((void *)start, (end - start + page - 1) & -page,
