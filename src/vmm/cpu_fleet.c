@@ -209,12 +209,7 @@ static int enable(int fd, const char *path, struct error *err)
 	case -EACCES:
 	case -EPERM:
 	case -EROFS:
-		return error_set(
-			err, -EACCES,
-			"the control group %s belongs to somebody else: run candela in one "
-			"that is delegated to this user (systemd-run --user --scope -p "
-			"Delegate=yes candela ...), or as root",
-			path);
+		return not_ours(path, err);
 	case -EBUSY:
 	case -EOPNOTSUPP:
 		return error_set(err, -EBUSY,
